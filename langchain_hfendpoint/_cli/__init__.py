@@ -1,0 +1,67 @@
+"""The `hfendpoint` command: parses, calls the library, renders.
+
+Commands are imported when they are used, so that `hfendpoint local endpoint` starts as fast as
+the server does, and a command whose extra is missing does not break the others.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping
+
+import click
+
+from langchain_hfendpoint.errors import HFEndpointError
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported on first use.
+
+    Args:
+        commands: Name of each command to the dotted path of its click object.
+    """
+
+    def __init__(self, *, lazy: Mapping[str, str], **kwargs: object) -> None:
+        super().__init__(**kwargs)  # type: ignore[arg-type]
+        self._lazy = dict(lazy)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands in the order of declaration."""
+        return [*super().list_commands(ctx), *self._lazy]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command if it is one of the lazy ones."""
+        if cmd_name not in self._lazy:
+            return super().get_command(ctx, cmd_name)
+        module, _, attribute = self._lazy[cmd_name].rpartition(".")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy={
+        "quickstart": "langchain_hfendpoint._cli.quickstart.quickstart",
+        "search": "langchain_hfendpoint._cli.search.search",
+        "local": "langchain_hfendpoint._cli.local.local",
+    },
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package_name="langchain-hfendpoint")
+@click.option("--debug", is_flag=True, help="Show the whole traceback of an error.")
+@click.pass_context
+def cli(ctx: click.Context, *, debug: bool) -> None:
+    """Embed with Hugging Face Inference Endpoints, search in Pinecone."""
+    ctx.obj = {"debug": debug}
+
+
+def main() -> None:
+    """Run the command; errors of this package become one sentence and exit code 1."""
+    try:
+        cli(standalone_mode=True)
+    except HFEndpointError as error:
+        if "--debug" in sys.argv:
+            raise
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)

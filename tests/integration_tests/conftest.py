@@ -1,0 +1,13 @@
+"""Integration tests talk to real servers on loopback, and to nothing else."""
+
+from collections.abc import Iterator
+
+import pytest
+from pytest_socket import socket_allow_hosts
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only() -> Iterator[None]:
+    socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+    yield
+    socket_allow_hosts(None, allow_unix_socket=True)
