@@ -8,14 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Protocol, runtime_checkable
+
+from langchain_core.embeddings import Embeddings
+
+PROBE_TEXT = "How many numbers are in this vector?"
+"""The text that is embedded to learn a dimension."""
 
 _TAG_PREFIX = "hfendpoint-"
 _TAG_VALUE_LIMIT = 120
+# Pinecone reads an empty tag value as "remove this tag", and a missing one means "not known".
+_NO_PROMPT = "(none)"
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """How a set of vectors was made; `None` or empty means "not known".
+    """How a set of vectors was made; `None` means "not known".
 
     Attributes:
         dimension: Numbers in a vector.
@@ -36,6 +44,9 @@ class Provenance:
     def differences(self, other: Provenance) -> dict[str, tuple[object, object]]:
         """Compare what both sides know.
 
+        The query prompt is left out: it shapes queries only, and the stored vectors stay what
+        they are whatever it is.
+
         Args:
             other: The other side.
 
@@ -45,21 +56,19 @@ class Provenance:
         return {
             field.name: (mine, theirs)
             for field in fields(self)
-            if (mine := getattr(self, field.name)) is not None
+            if field.name != "query_prompt"
+            and (mine := getattr(self, field.name)) is not None
             and (theirs := getattr(other, field.name)) is not None
-            and mine != theirs
+            and _as_tag(mine) != _as_tag(theirs)
         }
 
     def to_tags(self) -> dict[str, str]:
         """Give the known fields as Pinecone index tags, long values cut to 120 characters."""
-        tags = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            # Pinecone reads an empty tag value as "remove this tag".
-            if value is not None and value != "":
-                text = str(value).lower() if isinstance(value, bool) else str(value)
-                tags[_TAG_PREFIX + field.name.replace("_", "-")] = text[:_TAG_VALUE_LIMIT]
-        return tags
+        return {
+            _TAG_PREFIX + field.name.replace("_", "-"): _as_tag(value)
+            for field in fields(self)
+            if (value := getattr(self, field.name)) is not None
+        }
 
     @classmethod
     def from_tags(cls, tags: Mapping[str, str], *, dimension: int) -> Provenance:
@@ -74,7 +83,8 @@ class Provenance:
         """
 
         def text(name: str) -> str | None:
-            return tags.get(_TAG_PREFIX + name)
+            value = tags.get(_TAG_PREFIX + name)
+            return "" if value == _NO_PROMPT else value
 
         normalized = text("normalized")
         return cls(
@@ -85,3 +95,32 @@ class Provenance:
             document_prompt=text("document-prompt"),
             query_prompt=text("query-prompt"),
         )
+
+
+def _as_tag(value: str | bool | int) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)[:_TAG_VALUE_LIMIT] or _NO_PROMPT
+
+
+@runtime_checkable
+class SupportsProvenance(Protocol):
+    """Embeddings that know how their vectors are made (`HFEndpointEmbeddings` does)."""
+
+    def provenance(self) -> Provenance:
+        """Tell how the vectors are made, asking the endpoint if need be."""
+
+
+def provenance_of(embeddings: Embeddings) -> Provenance:
+    """Find out how embeddings make their vectors; any LangChain embeddings will do.
+
+    Args:
+        embeddings: The embeddings. Unless they know better, one probe text is embedded to learn
+            their dimension.
+
+    Returns:
+        What is known of them, the dimension at least.
+    """
+    if isinstance(embeddings, SupportsProvenance):
+        return embeddings.provenance()
+    return Provenance(dimension=len(embeddings.embed_query(PROBE_TEXT)))

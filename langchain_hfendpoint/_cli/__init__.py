@@ -50,16 +50,24 @@ class LazyGroup(click.Group):
 )
 @click.version_option(package_name="langchain-hfendpoint")
 @click.option("--debug", is_flag=True, help="Show the whole traceback of an error.")
-@click.pass_context
-def cli(ctx: click.Context, *, debug: bool) -> None:
+def cli(*, debug: bool) -> None:
     """Embed with Hugging Face Inference Endpoints, search in Pinecone."""
-    ctx.obj = {"debug": debug}
 
 
 def main() -> None:
-    """Run the command; errors of this package become one sentence and exit code 1."""
+    """Run the command.
+
+    Exit codes: 0 done, 1 an error (in one sentence; `--debug` shows the traceback), 2 wrong usage,
+    130 interrupted by Ctrl-C.
+    """
     try:
-        cli(standalone_mode=True)
+        sys.exit(cli.main(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted. The same command continues where it stopped.", err=True)
+        sys.exit(130)
     except HFEndpointError as error:
         if "--debug" in sys.argv:
             raise

@@ -1,0 +1,253 @@
+"""Open a Pinecone index that fits the embeddings, as a LangChain `PineconeVectorStore`.
+
+Pinecone finds out about a wrong dimension at the first upsert, after the embedding has been paid
+for, and about a wrong model never. So the dimension is probed first, and what made the vectors
+(model, revision, normalization, prompts) is kept as tags of the index and compared at every
+opening.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal
+from weakref import WeakKeyDictionary
+
+from langchain_core.embeddings import Embeddings
+from pydantic import SecretStr
+
+from langchain_hfendpoint._extras import import_extra
+from langchain_hfendpoint._provenance import Provenance, provenance_of
+from langchain_hfendpoint.errors import ConfigurationError, PineconeError, ProvenanceMismatchError
+
+if TYPE_CHECKING:
+    from langchain_pinecone import PineconeVectorStore
+    from pinecone import Pinecone
+    from pinecone.db_control.models import IndexModel
+
+Metric = Literal["cosine", "dotproduct", "euclidean"]
+
+_READY_POLL_SECONDS = 1.0
+_logger = logging.getLogger(__name__)
+# A store does not remember the control plane it was opened through; its tags are kept there.
+_stored_provenance: WeakKeyDictionary[PineconeVectorStore, Provenance] = WeakKeyDictionary()
+
+
+def open_pinecone(
+    index_name: str,
+    embeddings: Embeddings,
+    *,
+    api_key: SecretStr | str | None = None,
+    controller_host: str | None = None,
+    namespace: str | None = None,
+    text_key: str = "text",
+    metric: Metric | None = None,
+    cloud: str = "aws",
+    region: str = "us-east-1",
+    create: bool = True,
+    timeout: float = 300.0,
+) -> PineconeVectorStore:
+    """Open a Pinecone index as a LangChain vector store, creating it if it does not exist.
+
+    Embeds one probe text to learn the dimension, creates the index with that dimension if it is
+    missing, waits until it is ready, and compares how its vectors were made with how these
+    embeddings make theirs.
+
+    Args:
+        index_name: Name of the index: 1 to 45 of a-z, 0-9 and `-`.
+        embeddings: What will embed documents and queries; any LangChain embeddings.
+        api_key: Pinecone API key; by default `PINECONE_API_KEY`.
+        controller_host: URL of the control plane; by default `PINECONE_CONTROLLER_HOST`, and else
+            Pinecone's own. The host of a `LocalPinecone` goes here.
+        namespace: Namespace to read and write; by default the unnamed one.
+        text_key: Metadata key that holds the text.
+        metric: Metric of the index. Creates a cosine index by default; if given, an existing
+            index must have it.
+        cloud: Cloud of a new serverless index.
+        region: Region of a new serverless index.
+        create: Whether a missing index is created; else it is an error.
+        timeout: Seconds to wait for the index to become ready.
+
+    Returns:
+        The store, a `langchain_pinecone.PineconeVectorStore`.
+
+    Raises:
+        MissingExtraError: If `langchain-pinecone` is not installed.
+        ConfigurationError: If there is no API key, an existing index has another metric, or there
+            is no index and none is to be created.
+        ProvenanceMismatchError: If the index holds vectors of another dimension or model.
+        PineconeError: If Pinecone refuses a request, cannot be reached, or the index does not
+            become ready in time.
+        EndpointError: If the probe text cannot be embedded.
+
+    Example:
+        ```python
+        from langchain_hfendpoint import HFEndpointEmbeddings, open_pinecone
+
+        embeddings = HFEndpointEmbeddings(endpoint_url="https://my.endpoints.huggingface.cloud")
+        store = open_pinecone("hf-endpoints", embeddings)
+        retriever = store.as_retriever(search_kwargs={"k": 5})
+        ```
+    """
+    langchain_pinecone = import_extra("langchain_pinecone", "pinecone")
+    pinecone = import_extra("pinecone", "pinecone")
+    key = _resolve_api_key(api_key)
+    asked = provenance_of(embeddings)
+    with _as_pinecone_errors(index_name):
+        client = pinecone.Pinecone(
+            api_key=key, host=controller_host, source_tag="langchain_hfendpoint"
+        )
+        if not client.has_index(index_name):
+            if not create:
+                raise ConfigurationError(_no_index(index_name, client.list_indexes().names()))
+            client.create_index(
+                name=index_name,
+                dimension=asked.dimension,
+                metric=metric or "cosine",
+                spec=pinecone.ServerlessSpec(cloud=cloud, region=region),
+                tags=asked.to_tags(),
+                timeout=-1,
+            )
+        description = _wait_until_ready(client, index_name, timeout)
+        stored = _provenance_of_index(description)
+        _check_metric(index_name, description.metric, metric)
+        check_same_provenance(f"The index {index_name!r}", stored, asked)
+        data_plane = client.Index(host=description.host)
+        if not description.tags and _is_empty(data_plane):
+            client.configure_index(index_name, tags=asked.to_tags())
+            stored = asked
+    if stored.model is None and asked.model is not None:
+        _logger.warning(
+            "The index %r does not say which model made its vectors; make sure it was this one.",
+            index_name,
+        )
+    store: PineconeVectorStore = langchain_pinecone.PineconeVectorStore(
+        index=data_plane, embedding=embeddings, text_key=text_key, namespace=namespace
+    )
+    _stored_provenance[store] = stored
+    return store
+
+
+def stored_provenance(store: PineconeVectorStore) -> Provenance:
+    """Tell how the vectors in a store's index were made.
+
+    Args:
+        store: A store, opened by `open_pinecone` or otherwise. Of the latter only the dimension
+            is known, since it does not say where its control plane is.
+
+    Returns:
+        What is known.
+
+    Raises:
+        PineconeError: If the index cannot be asked.
+    """
+    known = _stored_provenance.get(store)
+    if known is not None:
+        return known
+    with _as_pinecone_errors("of the vector store"):
+        return Provenance(dimension=int(store.index.describe_index_stats().dimension))
+
+
+def check_same_provenance(owner: str, stored: Provenance, asked: Provenance) -> None:
+    """Refuse to mix vectors that were not made alike.
+
+    Args:
+        owner: Who holds the stored vectors, as the beginning of a sentence.
+        stored: How those were made.
+        asked: How the new ones, or the queries, are made.
+
+    Raises:
+        ProvenanceMismatchError: If both know a value and the values differ.
+    """
+    differences = stored.differences(asked)
+    if differences:
+        listed = "; ".join(
+            f"{name.replace('_', ' ')} {ours!r} there, {theirs!r} here"
+            for name, (ours, theirs) in differences.items()
+        )
+        raise ProvenanceMismatchError(
+            f"{owner} was filled with other embeddings than these: {listed}. Use the embeddings "
+            "it was made with, or another index (vectors of different models cannot be compared)."
+        )
+
+
+def _resolve_api_key(api_key: SecretStr | str | None) -> str:
+    if isinstance(api_key, SecretStr):
+        api_key = api_key.get_secret_value()
+    key = api_key or os.environ.get("PINECONE_API_KEY")
+    if not key:
+        raise ConfigurationError(
+            "No Pinecone API key: set PINECONE_API_KEY or pass api_key=. Without an account, "
+            "use langchain_hfendpoint.local.LocalPinecone."
+        )
+    return key
+
+
+def _wait_until_ready(client: Pinecone, name: str, timeout: float) -> IndexModel:
+    deadline = time.monotonic() + timeout
+    while True:
+        description = client.describe_index(name)
+        if description.status.ready:
+            return description
+        state = description.status.state
+        if "Fail" in state:
+            raise PineconeError(f"The index {name!r} could not be created (state {state}).")
+        if time.monotonic() > deadline:
+            raise PineconeError(
+                f"The index {name!r} is still not ready (state {state}) after {timeout:g} s. "
+                "Try again later, or wait longer with timeout=."
+            )
+        time.sleep(_READY_POLL_SECONDS)
+
+
+def _provenance_of_index(description: IndexModel) -> Provenance:
+    tags = description.tags
+    if tags is not None and not isinstance(tags, dict):
+        tags = tags.to_dict()
+    return Provenance.from_tags(tags or {}, dimension=int(description.dimension))
+
+
+def _no_index(name: str, existing: Sequence[str]) -> str:
+    others = f"There are: {', '.join(existing)}." if existing else "There is none at all."
+    return f"There is no index {name!r}. {others} Fill one first, for example with quickstart."
+
+
+def _check_metric(name: str, has: str, asked: Metric | None) -> None:
+    if asked is not None and has != asked:
+        raise ConfigurationError(
+            f"The index {name!r} has the metric {has!r}, not {asked!r}. A metric cannot be "
+            "changed: leave metric= away, or use another index."
+        )
+
+
+def _is_empty(index: object) -> bool:
+    stats = index.describe_index_stats()  # type: ignore[attr-defined]
+    return int(stats.total_vector_count) == 0
+
+
+@contextmanager
+def _as_pinecone_errors(index_name: str) -> Iterator[None]:
+    """Turn the client's exceptions into this package's, in one sentence."""
+    exceptions = import_extra("pinecone.exceptions", "pinecone")
+    transport = import_extra("urllib3.exceptions", "pinecone")
+    try:
+        yield
+    except exceptions.UnauthorizedException as error:
+        raise PineconeError(
+            "Pinecone does not accept the API key (401). Check PINECONE_API_KEY.", status=401
+        ) from error
+    except exceptions.PineconeApiException as error:
+        said = " ".join(str(error.body or error.reason).split())
+        raise PineconeError(
+            f"Pinecone refused a request for the index {index_name!r} ({error.status}): {said}",
+            status=error.status,
+        ) from error
+    except exceptions.PineconeException as error:
+        raise PineconeError(f"The Pinecone client failed: {error}") from error
+    except transport.HTTPError as error:
+        raise PineconeError(
+            f"Pinecone cannot be reached: {error}. Check the network and PINECONE_CONTROLLER_HOST."
+        ) from error
