@@ -15,11 +15,16 @@
     │   └── InvalidResponseError                an answer that is no embedding of these texts
     │       ├── DimensionMismatchError          vectors of another dimension than before
     │       └── TokenLevelEmbeddingsError       one vector a token: the endpoint does not pool
+    ├── EndpointManagementError                 Hugging Face refused to show or change an endpoint
+    │   └── EndpointNotFoundError               there is no endpoint of this name
     ├── IndexingError                           documents could not be stored
     │   ├── MetadataError (ValueError)          metadata that the store cannot hold
     │   ├── ProvenanceMismatchError             vectors of different models would be mixed
     │   └── PineconeError                       Pinecone refused a request
     ├── DataError (ValueError)                  a data set that cannot be read as asked
+    │   ├── HubUnreachableError                 the Hugging Face Hub does not answer
+    │   ├── BrokenRowError                      one row of it cannot be read
+    │   └── EmbeddedDatasetError                an embedded data set that is not whole, or not ours
     └── LocalServerError                        a local server did not start, or cannot use its data
 
 Messages say what happened, to which input, and what to do next. No error ever carries a token.
@@ -118,6 +123,22 @@ class TokenLevelEmbeddingsError(InvalidResponseError):
     """One vector a token instead of one a text: the endpoint does not pool."""
 
 
+class EndpointManagementError(HFEndpointError):
+    """Hugging Face refused to show, make or change an endpoint.
+
+    Attributes:
+        status: HTTP status of the answer, or `None` if there was none.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class EndpointNotFoundError(EndpointManagementError):
+    """There is no endpoint of this name."""
+
+
 class IndexingError(HFEndpointError):
     """Documents could not be stored."""
 
@@ -144,6 +165,18 @@ class PineconeError(IndexingError):
 
 class DataError(HFEndpointError, ValueError):
     """A data set that cannot be read as asked."""
+
+
+class HubUnreachableError(DataError):
+    """The Hugging Face Hub does not answer, or the settings forbid asking it (`HF_HUB_OFFLINE`)."""
+
+
+class BrokenRowError(DataError):
+    """One row of a data set cannot be read; the others may be."""
+
+
+class EmbeddedDatasetError(DataError):
+    """An embedded data set that is incomplete, damaged, or does not belong to this source."""
 
 
 class LocalServerError(HFEndpointError):

@@ -1,0 +1,1 @@
+"""How sentence-pair data becomes texts: columns, labels, files and the Hub. Knows no embeddings."""
