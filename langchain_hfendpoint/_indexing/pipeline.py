@@ -1,0 +1,270 @@
+"""The run itself: four stages that overlap, each passing on to the next what it has done.
+
+    intake ──texts──▶ embed ──ready──▶ write ──stored──▶ record
+
+What has a vector, or needs none, goes from intake straight to write. When a stage fails, those
+before it are stopped and those after it finish what they have, so that whatever the store has
+confirmed is recorded. A key that is on its way makes a later batch that names it wait, so that
+everything ends as if batch had followed batch, which is how langchain-core counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from langchain_core.embeddings import Embeddings
+
+from langchain_hfendpoint._indexing.channel import Channel
+from langchain_hfendpoint._indexing.intake import Intake, Text, ToEmbed
+from langchain_hfendpoint._indexing.ledger import Cleanup, Ledger, Pending
+from langchain_hfendpoint._indexing.plan import Planner
+from langchain_hfendpoint._indexing.records import Records
+from langchain_hfendpoint._indexing.report import BusyTime, IndexingReport
+from langchain_hfendpoint._indexing.sources import Chunk
+from langchain_hfendpoint._indexing.vectors import OnError, embed_stream
+from langchain_hfendpoint._progress import ProgressBar
+from langchain_hfendpoint._sinks.base import Sink, Write
+from langchain_hfendpoint.errors import ConfigurationError
+
+_TEXTS_WAITING = 1_024
+_DOCUMENTS_WAITING = 4_096
+_DOCUMENTS_TO_RECORD = 2_000
+_LINGER_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a run is to be made; see `langchain_hfendpoint.indexing.index`."""
+
+    cleanup: Cleanup
+    cleanup_batch_size: int
+    force_update: bool
+    on_error: OnError
+    native_async: bool
+
+
+class Pipeline:
+    """One run; used once, on one event loop.
+
+    Args:
+        chunks: The source, in batches.
+        planner: Gives documents their keys.
+        records: The record manager.
+        sink: Where documents go.
+        embeddings: What makes vectors, if the sink takes vectors.
+        options: How to run.
+        bar: Told of each document that is done.
+    """
+
+    def __init__(
+        self,
+        chunks: AsyncIterator[Chunk],
+        *,
+        planner: Planner,
+        records: Records,
+        sink: Sink,
+        embeddings: Embeddings | None,
+        options: Options,
+        bar: ProgressBar,
+    ) -> None:
+        self._chunks = chunks
+        self._planner = planner
+        self._records = records
+        self._sink = sink
+        self._embeddings = embeddings
+        self._options = options
+        self._bar = bar
+        self._busy = BusyTime(time.perf_counter)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._error: BaseException | None = None
+        self._stopping = False
+
+    async def run(self) -> IndexingReport:
+        """Run to the end.
+
+        Returns:
+            What was done.
+
+        Raises:
+            Exception: The first failure of any stage, once all that was stored is recorded.
+        """
+        try:
+            await self._set_up()
+            stages: list[tuple[Callable[[], Awaitable[None]], Callable[[], None]]] = [
+                (self._intake.run, self._texts.close),
+                (self._embed, self._ready.close),
+                (self._write, self._stored.close),
+                (self._record, lambda: None),
+            ]
+            for position, (body, close) in enumerate(stages):
+                self._tasks.append(asyncio.create_task(self._stage(position, body, close)))
+            if self._stopping:
+                self.stop()
+            try:
+                await asyncio.wait(self._tasks)
+            finally:
+                await _cancel(self._tasks)
+            if self._error is not None:
+                raise self._error
+            if not self._stopping:
+                await self._ledger.clean_up()
+        finally:
+            await self._sink.close()
+        return self._ledger.report(interrupted=self._stopping)
+
+    def stop(self) -> None:
+        """Take nothing more from the source or to the endpoint, but finish what is in flight."""
+        self._stopping = True
+        if self._tasks:
+            self._texts.clear()
+            self._tasks[0].cancel()
+
+    async def _set_up(self) -> None:
+        self._texts: Channel[ToEmbed] = Channel(_TEXTS_WAITING)
+        self._ready: Channel[Sequence[Pending]] = Channel(_DOCUMENTS_WAITING, weigh=len)
+        self._stored: Channel[Sequence[Pending]] = Channel(_DOCUMENTS_WAITING, weigh=len)
+        self._ledger = Ledger(
+            self._records,
+            self._sink,
+            started_at=await self._records.time(),
+            cleanup=self._options.cleanup,
+            cleanup_batch_size=self._options.cleanup_batch_size,
+            bar=self._bar,
+            busy=self._busy,
+        )
+        self._intake = Intake(
+            self._chunks,
+            planner=self._planner,
+            records=self._records,
+            sink=self._sink,
+            ledger=self._ledger,
+            texts=self._texts,
+            ready=self._ready,
+            force_update=self._options.force_update,
+            skip_errors=self._options.on_error == "skip",
+            busy=self._busy,
+        )
+
+    async def _stage(
+        self, position: int, body: Callable[[], Awaitable[None]], close: Callable[[], None]
+    ) -> None:
+        try:
+            await body()
+        except asyncio.CancelledError:
+            # Stopped by Ctrl-C or by a later stage's failure: what follows drains. Cancelled from
+            # outside: _cancel() ends what follows too.
+            pass
+        except BaseException as error:  # noqa: BLE001 (raised again when all stages have ended)
+            self._error = self._error or error
+            for earlier in self._tasks[:position]:
+                earlier.cancel()
+        finally:
+            close()
+
+    async def _embed(self) -> None:
+        while (first := await self._texts.get()) is not None:
+            if not isinstance(first, Text):
+                continue
+            if self._embeddings is None:
+                raise ConfigurationError("The vector store has no embeddings to make vectors with.")
+            sent: dict[int, Text] = {}
+            batches = embed_stream(
+                self._embeddings,
+                self._until_flush(first, sent),
+                native_async=self._options.native_async,
+                on_error=self._options.on_error,
+            )
+            with self._busy.stage("embedding"):
+                async with aclosing(batches):
+                    async for batch in batches:
+                        ready: list[Pending] = []
+                        for index, row in zip(batch.indices, batch.vectors, strict=True):
+                            ready += self._intake.embedded(sent.pop(index), row)
+                        self._ledger.embedded += len(batch.indices)
+                        for failure in batch.failures:
+                            waiting = self._intake.embedded(sent.pop(failure.index), None)
+                            await self._ledger.fail(waiting, failure.error)
+                        if ready:
+                            await self._ready.put(ready)
+
+    async def _until_flush(self, first: Text, sent: dict[int, Text]) -> AsyncIterator[str]:
+        text: ToEmbed | None = first
+        index = 0
+        while isinstance(text, Text):
+            sent[index] = text
+            index += 1
+            yield text.text
+            text = await self._texts.get()
+
+    async def _write(self) -> None:
+        slots = asyncio.Semaphore(self._sink.in_flight)
+        running: set[asyncio.Task[None]] = set()
+        failures: list[BaseException] = []
+
+        def finished(task: asyncio.Task[None]) -> None:
+            running.discard(task)
+            slots.release()
+            if not task.cancelled() and (error := task.exception()) is not None:
+                failures.append(error)
+
+        try:
+            while not failures and (pending := await self._collect()):
+                for write in self._sink.writes(pending):
+                    await slots.acquire()
+                    if failures:
+                        break
+                    task = asyncio.create_task(self._write_one(write))
+                    running.add(task)
+                    task.add_done_callback(finished)
+            if running:
+                await asyncio.wait(running)
+        finally:
+            await _cancel(running)
+        if failures:
+            raise failures[0]
+
+    async def _collect(self) -> list[Pending]:
+        """Take what is ready; wait a moment for more if it does not fill a request."""
+        pending = list(await self._ready.get() or ())
+        while pending and not self._sink.enough(pending):
+            more = await self._ready.get(patience=_LINGER_SECONDS)
+            if more is None:
+                break
+            pending += more
+        return pending
+
+    async def _write_one(self, write: Write[Pending]) -> None:
+        with self._busy.stage("storing"):
+            refused = await self._sink.write(write)
+        lost = {one.entry.key for one in refused}
+        stored = [entry for entry in write.entries if entry.key not in lost]
+        if not self._sink.takes_vectors:
+            self._ledger.embedded += len(stored)
+        if stored:
+            await self._stored.put(stored)
+        for one in refused:
+            if self._options.on_error == "raise":
+                raise one.error
+            await self._ledger.fail([one.entry], one.error)
+
+    async def _record(self) -> None:
+        while (stored := await self._stored.get()) is not None:
+            pending = list(stored)
+            while len(pending) < _DOCUMENTS_TO_RECORD:
+                more = await self._stored.get(patience=0)
+                if more is None:
+                    break
+                pending += more
+            await self._ledger.stored(pending)
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]] | set[asyncio.Task[None]]) -> None:
+    waiting = [task for task in tasks if not task.done()]
+    for task in waiting:
+        task.cancel()
+    if waiting:
+        await asyncio.wait(waiting)

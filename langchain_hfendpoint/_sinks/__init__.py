@@ -1,0 +1,1 @@
+"""Where vectors go: the Pinecone writer, and any LangChain store."""

@@ -1,0 +1,80 @@
+"""Choose the sink that serves a store best."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.indexing import DocumentIndex
+from langchain_core.vectorstores import VectorStore
+
+from langchain_hfendpoint._indexing.calls import Calls
+from langchain_hfendpoint._provenance import Provenance
+from langchain_hfendpoint._sinks.base import Sink
+from langchain_hfendpoint._sinks.documents import DocumentSink
+from langchain_hfendpoint.errors import ConfigurationError
+
+
+def open_sink(
+    store: VectorStore | DocumentIndex,
+    *,
+    provenance: Provenance | None,
+    calls: Calls | None,
+    batch_size: int,
+    upsert_kwargs: Mapping[str, Any],
+    in_flight: int | None,
+) -> Sink:
+    """Choose how documents are written.
+
+    Args:
+        store: Where documents go.
+        provenance: How ready-made vectors were made; `None` if the store's embeddings make them.
+        calls: How blocking calls are made in the caller's thread; `None` to use async methods.
+        batch_size: What `add_documents` is told.
+        upsert_kwargs: Further arguments of the store's method.
+        in_flight: Writes in flight; `None` for the sink's default.
+
+    Returns:
+        The sink.
+
+    Raises:
+        ConfigurationError: If it is no store of documents, or cannot do what is asked.
+    """
+    if _is_pinecone(store):
+        from langchain_pinecone import PineconeVectorStore
+
+        from langchain_hfendpoint._sinks.pinecone import PineconeSink
+
+        unknown = set(upsert_kwargs) - {"namespace"}
+        if isinstance(store, PineconeVectorStore) and not unknown:
+            return PineconeSink(
+                store,
+                provenance=provenance,
+                namespace=upsert_kwargs.get("namespace"),
+                in_flight=in_flight,
+            )
+        raise ConfigurationError(
+            f"upsert_kwargs {sorted(unknown)} mean nothing to the Pinecone writer, which sizes its "
+            "own requests: only 'namespace' does."
+        )
+    if not isinstance(store, (VectorStore, DocumentIndex)):
+        raise ConfigurationError(
+            f"A {type(store).__name__} is no vector store and no document index of LangChain."
+        )
+    if provenance is not None:
+        raise ConfigurationError(
+            f"A {type(store).__name__} embeds by itself, so the vectors of an embedded data set "
+            "cannot be given to it. Use a PineconeVectorStore, or index plain documents."
+        )
+    return DocumentSink(
+        store,
+        calls=calls,
+        batch_size=batch_size,
+        upsert_kwargs=upsert_kwargs,
+        in_flight=in_flight,
+    )
+
+
+def _is_pinecone(store: object) -> bool:
+    # By name first, so that other stores do not need the extra.
+    return any(kind.__name__ == "PineconeVectorStore" for kind in type(store).__mro__)
