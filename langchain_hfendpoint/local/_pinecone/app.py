@@ -1,0 +1,244 @@
+"""Routes, keys and headers: the only part that knows of HTTP.
+
+Requests are parsed and read in threads, so that the event loop stays free; writes are awaited
+until the index's own thread has them on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from langchain_hfendpoint.local._pinecone import control, data_plane
+from langchain_hfendpoint.local._pinecone.data_plane import Answer, Call, Write
+from langchain_hfendpoint.local._pinecone.directory import Directory
+from langchain_hfendpoint.local._pinecone.fields import Fields
+from langchain_hfendpoint.local._pinecone.wire import MAX_REQUEST_BYTES, WireError, not_found
+
+_LOG = logging.getLogger(__name__)
+_DEFAULT_VERSION: Final = "2025-04"
+_THREADS: Final = 4
+_DRAIN_BYTES: Final = 64 * 1024 * 1024
+
+_READS: Final[dict[tuple[str, str], Callable[[Call], Answer]]] = {
+    ("POST", "/query"): data_plane.query,
+    ("GET", "/vectors/fetch"): data_plane.fetch,
+    ("POST", "/vectors/fetch_by_metadata"): data_plane.fetch_by_metadata,
+    ("GET", "/vectors/list"): data_plane.list_vectors,
+    ("POST", "/describe_index_stats"): data_plane.describe_index_stats,
+    ("GET", "/describe_index_stats"): data_plane.describe_index_stats,
+    ("GET", "/namespaces"): data_plane.list_namespaces,
+    ("GET", "/namespaces/{namespace}"): data_plane.describe_namespace,
+}
+_WRITES: Final[dict[tuple[str, str], Callable[[Call], Write]]] = {
+    ("POST", "/vectors/upsert"): data_plane.upsert,
+    ("POST", "/vectors/update"): data_plane.update,
+    ("POST", "/vectors/delete"): data_plane.delete,
+    ("POST", "/namespaces"): data_plane.create_namespace,
+    ("DELETE", "/namespaces/{namespace}"): data_plane.delete_namespace,
+}
+
+
+def build_app(directory: Directory, *, api_key: str | None) -> web.Application:
+    """Make the application.
+
+    Args:
+        directory: The indexes; closed when the application ends.
+        api_key: Key that clients must send, or `None` to accept any.
+
+    Returns:
+        The application.
+    """
+    plane = _Plane(directory, api_key)
+    app = web.Application(middlewares=[plane.guard], client_max_size=0)
+    app.cleanup_ctx.append(plane.lifetime)
+    app.router.add_get("/indexes", plane.list_indexes)
+    app.router.add_post("/indexes", plane.create_index)
+    app.router.add_get("/indexes/{name}", plane.describe_index)
+    app.router.add_patch("/indexes/{name}", plane.configure_index)
+    app.router.add_delete("/indexes/{name}", plane.delete_index)
+    for (method, path), read in _READS.items():
+        app.router.add_route(method, "/i/{index}" + path, plane.reading(read))
+    for (method, path), write in _WRITES.items():
+        app.router.add_route(method, "/i/{index}" + path, plane.writing(write))
+    return app
+
+
+@dataclass(frozen=True, slots=True)
+class _Plane:
+    directory: Directory
+    api_key: str | None
+
+    async def lifetime(self, app: web.Application) -> AsyncIterator[None]:
+        app[_POOL] = ThreadPoolExecutor(_THREADS, thread_name_prefix="pinecone-request")
+        yield
+        app[_POOL].shutdown()
+        self.directory.close()
+
+    @property
+    def guard(self) -> Middleware:
+        @web.middleware
+        async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+            data = request.path.startswith("/i/")
+            try:
+                self._authenticate(request, data=data)
+                return await handler(request)
+            except WireError as error:
+                return _refusal(error, data=data)
+            except web.HTTPException as error:
+                return _refusal(_from_http(error), data=data)
+            except Exception:  # noqa: BLE001 (a client must get an answer, whatever happened)
+                _LOG.exception("%s %s failed", request.method, request.path)
+                return _refusal(WireError(500, "INTERNAL", "Internal server error"), data=data)
+
+        return guard
+
+    def _authenticate(self, request: web.Request, *, data: bool) -> None:
+        given = request.headers.get("Api-Key", "")
+        if self.api_key is None or hmac.compare_digest(given.encode(), self.api_key.encode()):
+            return
+        if data:
+            raise WireError(403, "PERMISSION_DENIED", "Wrong API key")
+        raise WireError(401, "UNAUTHENTICATED", "Invalid API key.")
+
+    # Control plane.
+
+    async def list_indexes(self, request: web.Request) -> web.Response:
+        names = self.directory.names()
+        return _json({"indexes": [self._description(request, name) for name in names]})
+
+    async def describe_index(self, request: web.Request) -> web.Response:
+        return _json(self._description(request, request.match_info["name"]))
+
+    async def create_index(self, request: web.Request) -> web.Response:
+        self._writable()
+        config = control.read_new_index(Fields.parse(await _body(request)), _version(request))
+        await _in_thread(request, self.directory.create, config)
+        return _json(self._description(request, config.name), status=201)
+
+    async def configure_index(self, request: web.Request) -> web.Response:
+        self._writable()
+        name = request.match_info["name"]
+        index = self.directory.get(name)
+        body = Fields.parse(await _body(request))
+        await asyncio.wrap_future(
+            index.write(
+                lambda transaction: transaction.configure(
+                    control.read_changes(body, transaction.config)
+                )
+            )
+        )
+        return _json(self._description(request, name), status=202)
+
+    async def delete_index(self, request: web.Request) -> web.Response:
+        self._writable()
+        await _in_thread(request, self.directory.delete, request.match_info["name"])
+        return web.Response(status=202)
+
+    def _description(self, request: web.Request, name: str) -> dict[str, Any]:
+        return control.describe(
+            self.directory.get(name).config,
+            host=f"{request.scheme}://{request.host}/i/{name}",
+            version=_version(request),
+        )
+
+    # Data plane.
+
+    def reading(self, operation: Callable[[Call], Answer]) -> Handler:
+        def answer(call: Call) -> tuple[bytes, int]:
+            answer = operation(call)
+            return data_plane.encode(answer.body), answer.lsn
+
+        async def handler(request: web.Request) -> web.StreamResponse:
+            encoded, lsn = await _in_thread(request, answer, await self._call(request))
+            return _data(encoded, {"x-pinecone-max-indexed-lsn": str(lsn)})
+
+        return handler
+
+    def writing(self, operation: Callable[[Call], Write]) -> Handler:
+        async def handler(request: web.Request) -> web.StreamResponse:
+            self._writable()
+            call = await self._call(request)
+            write = await _in_thread(request, operation, call)
+            committed = await asyncio.wrap_future(call.index.write(write.operation))
+            encoded = data_plane.encode(write.answer(committed.value))
+            return _data(encoded, {"x-pinecone-request-lsn": str(committed.lsn)})
+
+        return handler
+
+    async def _call(self, request: web.Request) -> Call:
+        return Call(
+            index=self.directory.get(request.match_info["index"]),
+            version=_version(request),
+            path=request.match_info,
+            query={name: request.query.getall(name) for name in request.query},
+            body=await _body(request),
+        )
+
+    def _writable(self) -> None:
+        if self.directory.read_only:
+            raise WireError(
+                403, "FORBIDDEN", "This local Pinecone is read-only: it was started so."
+            )
+
+
+_POOL: Final = web.AppKey("pool", ThreadPoolExecutor)
+
+
+async def _in_thread(request: web.Request, function: Callable[..., Any], *arguments: object) -> Any:
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(request.app[_POOL], function, *arguments)
+
+
+async def _body(request: web.Request) -> bytes:
+    """Read the body; one that is too large is read to its end, so that the client hears why."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.content.iter_any():
+        size += len(part)
+        if size <= MAX_REQUEST_BYTES:
+            parts.append(part)
+        elif size > _DRAIN_BYTES:
+            break
+    if size > MAX_REQUEST_BYTES:
+        raise WireError(
+            400,
+            "OUT_OF_RANGE",
+            f"Error, message length too large: found {size} bytes, "
+            f"the limit is: {MAX_REQUEST_BYTES} bytes",
+        )
+    return b"".join(parts)
+
+
+def _version(request: web.Request) -> str:
+    return request.headers.get("X-Pinecone-API-Version", _DEFAULT_VERSION)
+
+
+def _json(body: object, *, status: int = 200) -> web.Response:
+    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
+
+
+def _data(encoded: bytes, headers: dict[str, str]) -> web.Response:
+    return web.Response(body=encoded, headers=headers, content_type="application/json")
+
+
+def _refusal(error: WireError, *, data: bool) -> web.Response:
+    body = error.data_body() if data else error.control_body()
+    return _json(body, status=error.status)
+
+
+def _from_http(error: web.HTTPException) -> WireError:
+    if error.status == 404:
+        return not_found("Not found: the local Pinecone has no such route")
+    if error.status == 405:
+        return WireError(405, "UNIMPLEMENTED", "Method not allowed")
+    return WireError(error.status, "UNKNOWN", error.reason)

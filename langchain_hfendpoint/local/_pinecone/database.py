@@ -1,0 +1,393 @@
+"""One SQLite file an index: what is on disk, and in which order it is written.
+
+Vectors lie in blocks, one blob for each batch and namespace: written and read back at the speed
+of memory copies. Ids, sparse vectors and metadata lie in a table of small rows beside them. A row
+number is given once and never again; a row that is replaced or deleted is put into `graves`, and
+its space is given back later. So a write only appends, and a commit is one fsync of the WAL.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from langchain_hfendpoint.errors import LocalServerError
+from langchain_hfendpoint.local._pinecone.memory import FloatRows, Rows, Sparse
+from langchain_hfendpoint.local._pinecone.search import Metric
+
+APPLICATION_ID: Final = 0x68666C70
+FORMAT_VERSION: Final = 1
+
+_SCHEMA: Final = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE namespaces (key INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, schema TEXT);
+CREATE TABLE blocks (
+    first_row INTEGER PRIMARY KEY,
+    namespace INTEGER NOT NULL,
+    rows BLOB NOT NULL,
+    vectors BLOB NOT NULL
+);
+CREATE TABLE records (
+    row INTEGER PRIMARY KEY,
+    namespace INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    sparse BLOB,
+    metadata BLOB
+);
+CREATE TABLE graves (row INTEGER PRIMARY KEY, lsn INTEGER NOT NULL);
+"""
+_PAGE_BYTES: Final = 8_192
+_FETCH: Final = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class IndexConfig:
+    """What is known of an index apart from its records.
+
+    Attributes:
+        name: Its name.
+        metric: How vectors are compared.
+        dimension: Numbers in a dense vector; 0 in a sparse index.
+        tags: Its tags.
+        deletion_protected: Whether it refuses to be deleted.
+        cloud: Where it pretends to be.
+        region: Where it pretends to be.
+        extras: Parts of the creating request that are only given back (read capacity, schema).
+    """
+
+    name: str
+    metric: Metric
+    dimension: int
+    tags: dict[str, str] = field(default_factory=dict)
+    deletion_protected: bool = False
+    cloud: str = "aws"
+    region: str = "us-east-1"
+    extras: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def sparse(self) -> bool:
+        """Whether its vectors are sparse only."""
+        return self.dimension == 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredNamespace:
+    """A namespace as it is on disk."""
+
+    key: int
+    name: str
+    schema: dict[str, object] | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlock:
+    """Living rows of one batch as they are on disk."""
+
+    namespace: int
+    rows: Rows
+    ids: list[str]
+    vectors: FloatRows
+    sparse: list[Sparse | None] | None
+
+
+class Database:
+    """The file of one index.
+
+    Args:
+        path: The file.
+        read_only: Whether to leave it as it is.
+
+    Raises:
+        LocalServerError: If it is no index of this package, is damaged, or is of a newer format.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path
+        self._read_only = read_only
+        with _told_apart(path):
+            self.connection = self._connect()
+            (application,) = self.connection.execute("PRAGMA application_id").fetchone()
+            (version,) = self.connection.execute("PRAGMA user_version").fetchone()
+        if application != APPLICATION_ID:
+            self.connection.close()
+            raise LocalServerError(
+                f"{path} is an SQLite file of some other program, not an index of the local "
+                "Pinecone. Give it another place, or choose another directory."
+            )
+        if version > FORMAT_VERSION:
+            self.connection.close()
+            raise LocalServerError(
+                f"{path} has format {version}, and this version of langchain-hfendpoint reads up "
+                f"to {FORMAT_VERSION}. Upgrade the package."
+            )
+
+    @classmethod
+    def create(cls, path: Path, config: IndexConfig) -> Database:
+        """Make a new file; it appears whole or not at all.
+
+        Args:
+            path: The file, which must not exist.
+            config: What the index is.
+
+        Returns:
+            The open database.
+        """
+        draft = path.with_suffix(".new")
+        draft.unlink(missing_ok=True)
+        connection = sqlite3.connect(draft)
+        connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.executescript(
+            f"BEGIN; {_SCHEMA} PRAGMA application_id = {APPLICATION_ID};"
+            f"PRAGMA user_version = {FORMAT_VERSION}; COMMIT;"
+        )
+        _write_config(connection, config)
+        connection.execute("INSERT INTO meta VALUES ('lsn', '0'), ('next_row', '1')")
+        connection.commit()
+        connection.close()
+        draft.replace(path)
+        _sync_directory(path.parent)
+        return cls(path)
+
+    def close(self) -> None:
+        """Close the file; what was committed is in it."""
+        self.connection.close()
+
+    def remove(self) -> None:
+        """Close the file and delete it."""
+        self.close()
+        self.path.unlink()
+        for suffix in ("-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+
+    def reader(self) -> sqlite3.Connection:
+        """Open another connection, for reading from any thread."""
+        connection = self._connect()
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    def config(self) -> IndexConfig:
+        """Read what the index is."""
+        with _told_apart(self.path):
+            (text,) = self.connection.execute(
+                "SELECT value FROM meta WHERE name = 'config'"
+            ).fetchone()
+        return IndexConfig(**json.loads(text))
+
+    def counters(self) -> tuple[int, int]:
+        """Read the last commit's number and the next free row."""
+        with _told_apart(self.path):
+            values = dict(
+                self.connection.execute("SELECT name, value FROM meta WHERE name != 'config'")
+            )
+        return int(values["lsn"]), int(values["next_row"])
+
+    def namespaces(self) -> list[StoredNamespace]:
+        """Read the namespaces."""
+        with _told_apart(self.path):
+            found = self.connection.execute("SELECT key, name, schema FROM namespaces").fetchall()
+        return [
+            StoredNamespace(key, name, None if schema is None else json.loads(schema))
+            for key, name, schema in found
+        ]
+
+    def last_namespace(self) -> int:
+        """Give the highest namespace number ever used: garbage may still carry it."""
+        with _told_apart(self.path):
+            (key,) = self.connection.execute(
+                "SELECT max(key) FROM (SELECT max(key) AS key FROM namespaces"
+                " UNION ALL SELECT max(namespace) FROM blocks)"
+            ).fetchone()
+        return key or 0
+
+    def blocks(self, dimension: int) -> Iterator[StoredBlock]:
+        """Read all living rows, in ascending order."""
+        with _told_apart(self.path):
+            dead = np.array(
+                [row for (row,) in self.connection.execute("SELECT row FROM graves ORDER BY row")],
+                dtype=np.int64,
+            )
+            rows, ids, sparse = self._records()
+            cursor = self.connection.execute(
+                "SELECT namespace, rows, vectors FROM blocks ORDER BY first_row"
+            )
+            for namespace, block_rows, block_vectors in cursor:
+                numbers = np.frombuffer(block_rows, dtype=np.int64)
+                vectors = np.frombuffer(block_vectors, dtype=np.float32)
+                vectors = vectors.reshape(len(numbers), dimension)
+                living = np.isin(numbers, dead, assume_unique=True, invert=True)
+                if not living.all():
+                    numbers, vectors = numbers[living], vectors[living]
+                if not len(numbers):
+                    continue
+                first, last = np.searchsorted(rows, (numbers[0], numbers[-1] + 1))
+                places = first + np.searchsorted(rows[first:last], numbers)
+                if not np.array_equal(rows[places], numbers):
+                    raise _damaged(self.path, "records are missing")
+                yield StoredBlock(
+                    namespace,
+                    numbers,
+                    [ids[place] for place in places.tolist()],
+                    vectors,
+                    [sparse.get(row) for row in numbers.tolist()] if sparse else None,
+                )
+
+    def _records(self) -> tuple[Rows, list[str], dict[int, Sparse]]:
+        cursor = self.connection.execute("SELECT row, id, sparse FROM records ORDER BY row")
+        numbers: list[Rows] = []
+        ids: list[str] = []
+        sparse: dict[int, Sparse] = {}
+        while found := cursor.fetchmany(_FETCH):
+            rows, names, blobs = zip(*found, strict=True)
+            numbers.append(np.array(rows, dtype=np.int64))
+            ids.extend(names)
+            sparse.update(
+                (row, unpack_sparse(blob))
+                for row, blob in zip(rows, blobs, strict=True)
+                if blob is not None
+            )
+        return np.concatenate([np.empty(0, dtype=np.int64), *numbers]), ids, sparse
+
+    def _connect(self) -> sqlite3.Connection:
+        if not self.path.exists():
+            raise LocalServerError(f"{self.path} does not exist.")
+        mode = "ro" if self._read_only else "rw"
+        connection = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        if not self._read_only:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA wal_autocheckpoint = 4000")
+        return connection
+
+    # What the writer's thread does inside its transaction.
+
+    def save_config(self, config: IndexConfig) -> None:
+        """Write what the index is."""
+        _write_config(self.connection, config)
+
+    def save_counters(self, *, lsn: int, next_row: int) -> None:
+        """Write the last commit's number and the next free row."""
+        self.connection.executemany(
+            "UPDATE meta SET value = ? WHERE name = ?",
+            [(str(lsn), "lsn"), (str(next_row), "next_row")],
+        )
+
+    def add_namespace(self, key: int, name: str, schema: dict[str, object] | None) -> None:
+        """Write a new namespace."""
+        self.connection.execute(
+            "INSERT INTO namespaces VALUES (?, ?, ?)",
+            (key, name, None if schema is None else json.dumps(schema)),
+        )
+
+    def drop_namespace(self, key: int) -> None:
+        """Take a namespace away; its records become garbage."""
+        self.connection.execute("DELETE FROM namespaces WHERE key = ?", (key,))
+
+    def add_block(
+        self,
+        namespace: int,
+        rows: Rows,
+        ids: Sequence[str],
+        vectors: FloatRows,
+        sparse: Sequence[Sparse | None] | None,
+        metadata: Sequence[bytes | None],
+    ) -> None:
+        """Write new rows."""
+        numbers = rows.tolist()
+        self.connection.execute(
+            "INSERT INTO blocks VALUES (?, ?, ?, ?)",
+            (numbers[0], namespace, rows.data, np.ascontiguousarray(vectors).data),
+        )
+        blobs: Iterable[bytes | None] = (
+            (None for _ in numbers)
+            if sparse is None
+            else (None if value is None else pack_sparse(value) for value in sparse)
+        )
+        self.connection.executemany(
+            "INSERT INTO records VALUES (?, ?, ?, ?, ?)",
+            (
+                (number, namespace, id_, blob, encoded)
+                for number, id_, blob, encoded in zip(numbers, ids, blobs, metadata, strict=True)
+            ),
+        )
+
+    def bury(self, rows: Iterable[int], *, lsn: int) -> None:
+        """Note that rows died."""
+        self.connection.executemany("INSERT INTO graves VALUES (?, ?)", ((r, lsn) for r in rows))
+
+
+def read_metadata(connection: sqlite3.Connection, rows: Iterable[int]) -> dict[int, bytes]:
+    """Read the metadata of rows, as they were encoded.
+
+    Args:
+        connection: A connection from `Database.reader`.
+        rows: Row numbers.
+
+    Returns:
+        Encoded metadata by row; rows without metadata are absent.
+    """
+    query = "SELECT metadata FROM records WHERE row = ?"
+    found: dict[int, bytes] = {}
+    for row in rows:
+        (encoded,) = connection.execute(query, (row,)).fetchone()
+        if encoded is not None:
+            found[row] = encoded
+    return found
+
+
+def pack_sparse(sparse: Sparse) -> bytes:
+    """Write a sparse vector: its indices, then its values."""
+    return sparse.indices.astype("<u4").tobytes() + sparse.values.astype("<f4").tobytes()
+
+
+def unpack_sparse(blob: bytes) -> Sparse:
+    """Read a sparse vector back."""
+    half = len(blob) // 2
+    return Sparse(
+        np.frombuffer(blob[:half], dtype=np.uint32), np.frombuffer(blob[half:], dtype=np.float32)
+    )
+
+
+def _write_config(connection: sqlite3.Connection, config: IndexConfig) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO meta VALUES ('config', ?)", (json.dumps(asdict(config)),)
+    )
+
+
+def _sync_directory(path: Path) -> None:
+    """Make a rename durable; Windows has no such call, and needs none."""
+    if os.name == "posix":
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _damaged(path: Path, why: object) -> LocalServerError:
+    return LocalServerError(
+        f"{path} cannot be read: {why}. The file is damaged or not an index of the local "
+        "Pinecone; move it away, or restore a dump into a new directory."
+    )
+
+
+@contextmanager
+def _told_apart(path: Path) -> Iterator[None]:
+    """Turn SQLite's complaints about a file into one sentence that names it."""
+    try:
+        yield
+    except (sqlite3.DatabaseError, ValueError, TypeError, KeyError) as error:
+        raise _damaged(path, error) from error

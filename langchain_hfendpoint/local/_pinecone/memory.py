@@ -1,0 +1,267 @@
+"""Vectors and ids in memory, with versions, so that every reader sees one moment.
+
+A record is never changed: a new version gets a new row, and the old row gets the number of the
+commit (LSN) at which it died. A reader holds a `Snapshot` and sees the rows born before it that
+had not died at it. So readers need no lock, a half-written batch is invisible, and older moments
+can be read for as long as nobody compacts them away.
+
+Only one thread, the index's writer, calls the methods that change something.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatRows = NDArray[np.float32]
+Rows = NDArray[np.int64]
+
+ALIVE: Final = np.iinfo(np.int64).max
+"""The commit at which a living row dies: never."""
+
+_FIRST_CAPACITY: Final = 64
+_SEGMENT_BYTES: Final = 128 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One moment of an index.
+
+    Attributes:
+        lsn: The last commit that is visible.
+        next_row: The first row that is not.
+    """
+
+    lsn: int
+    next_row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sparse:
+    """A sparse vector: indices uint32 (n,), strictly ascending, and values float32 (n,)."""
+
+    indices: NDArray[np.uint32]
+    values: NDArray[np.float32]
+
+
+class Segment:
+    """Rows that lie together: arrays of a fixed capacity, filled from the front, never moved.
+
+    Memory that is not filled yet costs nothing: the operating system gives it on first touch.
+
+    Attributes:
+        vectors: float32 (capacity, dimension).
+        norms: Euclidean lengths of the vectors, float32 (capacity,).
+        rows: Row numbers, ascending.
+        died: The commit at which each row died, or `ALIVE`.
+        ids: Record ids.
+        sparse: Sparse vectors of the rows that have one, by offset.
+        filled: Rows in use; dead ones count.
+        dead: How many of them are dead.
+    """
+
+    __slots__ = ("dead", "died", "filled", "ids", "norms", "rows", "sparse", "vectors")
+
+    def __init__(self, capacity: int, dimension: int) -> None:
+        self.vectors = np.empty((capacity, dimension), dtype=np.float32)
+        self.norms = np.empty(capacity, dtype=np.float32)
+        self.rows = np.empty(capacity, dtype=np.int64)
+        self.died = np.full(capacity, ALIVE, dtype=np.int64)
+        self.ids: list[str] = []
+        self.sparse: dict[int, Sparse] = {}
+        self.filled = 0
+        self.dead = 0
+
+    @property
+    def room(self) -> int:
+        """How many more rows fit in."""
+        return len(self.rows) - self.filled
+
+    def append(
+        self,
+        rows: Rows,
+        ids: Sequence[str],
+        vectors: FloatRows,
+        sparse: Sequence[Sparse | None] | None,
+    ) -> None:
+        """Take in rows, which are invisible until a snapshot includes them."""
+        start, end = self.filled, self.filled + len(rows)
+        self.vectors[start:end] = vectors
+        self.norms[start:end] = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+        self.rows[start:end] = rows
+        self.ids.extend(ids)
+        if sparse is not None:
+            for offset, value in enumerate(sparse, start):
+                if value is not None:
+                    self.sparse[offset] = value
+        self.filled = end
+
+    def extent(self, snapshot: Snapshot) -> int:
+        """Count the rows, from the front, that were born by the snapshot."""
+        filled = self.filled
+        if filled and self.rows[filled - 1] < snapshot.next_row:
+            return filled
+        return int(np.searchsorted(self.rows[:filled], snapshot.next_row))
+
+    def visible(self, snapshot: Snapshot) -> NDArray[np.bool_]:
+        """Tell, for the rows born by the snapshot, which of them live at it."""
+        return self.died[: self.extent(snapshot)] > snapshot.lsn
+
+
+class Namespace:
+    """The records of one namespace, in all versions somebody may still read.
+
+    Attributes:
+        key: Its number in the database; a namespace that is emptied or made anew gets another one.
+        name: Its name, `""` for the unnamed one.
+        born: The commit that made it.
+        died: The commit that dropped it, or `ALIVE`.
+        schema: What the request that made it said about filterable fields, if anything.
+        segments: The rows, in ascending order.
+    """
+
+    def __init__(self, key: int, name: str, *, dimension: int, born: int) -> None:
+        self.key = key
+        self.name = name
+        self.born = born
+        self.died: int = ALIVE
+        self.schema: dict[str, object] | None = None
+        self.segments: tuple[Segment, ...] = ()
+        self._dimension = dimension
+        self._cap = max(_FIRST_CAPACITY, _SEGMENT_BYTES // (4 * max(1, dimension)))
+        self._current: dict[str, int] = {}
+        self._former: dict[str, list[int]] = {}
+
+    def append(
+        self,
+        rows: Rows,
+        ids: Sequence[str],
+        vectors: FloatRows,
+        sparse: Sequence[Sparse | None] | None,
+    ) -> None:
+        """Take in new rows; the ids must be distinct and have no living row."""
+        self._current.update(zip(ids, rows.tolist(), strict=True))
+        start = 0
+        while start < len(rows):
+            if not self.segments or not self.segments[-1].room:
+                self._grow()
+            segment = self.segments[-1]
+            end = min(len(rows), start + segment.room)
+            segment.append(
+                rows[start:end],
+                ids[start:end],
+                vectors[start:end],
+                None if sparse is None else sparse[start:end],
+            )
+            start = end
+
+    def living(self, ids: Sequence[str]) -> dict[str, int]:
+        """Find the newest version of records.
+
+        Args:
+            ids: Record ids.
+
+        Returns:
+            Row by id, for those that exist.
+        """
+        current = self._current
+        return {id_: current[id_] for id_ in ids if id_ in current}
+
+    def bury(self, ids: Mapping[str, int], *, lsn: int) -> None:
+        """Let rows die.
+
+        Args:
+            ids: Row by id, as `living` gave them.
+            lsn: The commit at which they die.
+        """
+        for id_, row in ids.items():
+            segment, offset = self._place(row)
+            segment.died[offset] = lsn
+            segment.dead += 1
+            del self._current[id_]
+            self._former.setdefault(id_, []).append(row)
+
+    def find(self, id_: str, snapshot: Snapshot) -> tuple[Segment, int] | None:
+        """Find the version of a record that a snapshot sees.
+
+        Args:
+            id_: Record id.
+            snapshot: The moment.
+
+        Returns:
+            Segment and offset, or `None` if the record does not exist then.
+        """
+        row = self._current.get(id_)
+        former = self._former.get(id_, ())
+        for candidate in (*former, row):
+            if candidate is not None and candidate < snapshot.next_row:
+                segment, offset = self._place(candidate)
+                if segment.died[offset] > snapshot.lsn:
+                    return segment, offset
+        return None
+
+    def count(self, snapshot: Snapshot) -> int:
+        """Count the records a snapshot sees."""
+        return sum(int(np.count_nonzero(part.visible(snapshot))) for part in self.segments)
+
+    def scan(self, snapshot: Snapshot) -> Iterator[tuple[Segment, NDArray[np.int64]]]:
+        """Go through the records a snapshot sees: each segment with its visible offsets."""
+        for segment in self.segments:
+            offsets = np.flatnonzero(segment.visible(snapshot))
+            if len(offsets):
+                yield segment, offsets
+
+    def forget(self, horizon: int) -> None:
+        """Give up the versions that died at or before a commit.
+
+        Args:
+            horizon: No reader will ever ask for a moment before this commit.
+        """
+        self._former = {
+            id_: kept
+            for id_, rows in self._former.items()
+            if (kept := [row for row in rows if self._died(row) > horizon])
+        }
+        self.segments = tuple(
+            compacted
+            for segment in self.segments
+            if (compacted := self._compact(segment, horizon)) is not None
+        )
+
+    def _grow(self) -> None:
+        total = sum(len(segment.rows) for segment in self.segments)
+        capacity = min(self._cap, max(_FIRST_CAPACITY, total))
+        self.segments = (*self.segments, Segment(capacity, self._dimension))
+
+    def _compact(self, segment: Segment, horizon: int) -> Segment | None:
+        if segment.dead * 2 < segment.filled or (segment.room and segment is self.segments[-1]):
+            return segment
+        kept = np.flatnonzero(segment.died[: segment.filled] > horizon)
+        if not len(kept):
+            return None
+        smaller = Segment(len(kept), self._dimension)
+        offsets = kept.tolist()
+        smaller.append(
+            segment.rows[kept],
+            [segment.ids[offset] for offset in offsets],
+            segment.vectors[kept],
+            [segment.sparse.get(offset) for offset in offsets],
+        )
+        smaller.died[:] = segment.died[kept]
+        smaller.dead = int(np.count_nonzero(smaller.died != ALIVE))
+        return smaller
+
+    def _died(self, row: int) -> int:
+        segment, offset = self._place(row)
+        return int(segment.died[offset])
+
+    def _place(self, row: int) -> tuple[Segment, int]:
+        segments = self.segments
+        position = bisect.bisect_right(segments, row, key=lambda part: int(part.rows[0])) - 1
+        segment = segments[position]
+        return segment, int(np.searchsorted(segment.rows[: segment.filled], row))

@@ -1,0 +1,183 @@
+"""What can be read of an index at one moment."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from langchain_hfendpoint.local._pinecone.database import read_metadata
+from langchain_hfendpoint.local._pinecone.filters import Filter, matches
+from langchain_hfendpoint.local._pinecone.memory import (
+    FloatRows,
+    Namespace,
+    Segment,
+    Snapshot,
+    Sparse,
+)
+from langchain_hfendpoint.local._pinecone.metadata import decode_metadata
+from langchain_hfendpoint.local._pinecone.search import Offsets, Query, top_k
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as it is answered.
+
+    Attributes:
+        id: Its id.
+        values: float32 (dimension,), or `None` if not asked for.
+        sparse: Its sparse vector, if it has one and it is asked for.
+        metadata: Encoded metadata, if it has any and they are asked for.
+        score: How near it is, in the answer to a query.
+    """
+
+    id: str
+    values: FloatRows | None
+    sparse: Sparse | None
+    metadata: bytes | None
+    score: float = 0.0
+
+
+def select(
+    namespace: Namespace, snapshot: Snapshot, filter_: Filter | None, connection: sqlite3.Connection
+) -> Iterator[tuple[Segment, Offsets]]:
+    """Go through the records that satisfy a filter.
+
+    Args:
+        namespace: Where to look.
+        snapshot: The moment.
+        filter_: The filter, or `None` for all records.
+        connection: Reads metadata.
+
+    Yields:
+        Segments with the ascending offsets of the records found in them.
+    """
+    for segment, offsets in namespace.scan(snapshot):
+        if filter_ is None:
+            yield segment, offsets
+            continue
+        found = read_metadata(connection, segment.rows[offsets].tolist())
+        keep = [
+            matches(filter_, decode_metadata(found.get(row)))
+            for row in segment.rows[offsets].tolist()
+        ]
+        yield segment, offsets[np.array(keep, dtype=bool)]
+
+
+def search(
+    namespace: Namespace,
+    snapshot: Snapshot,
+    query: Query,
+    connection: sqlite3.Connection,
+    *,
+    filter_: Filter | None,
+    with_values: bool,
+    with_metadata: bool,
+) -> list[Record]:
+    """Find the nearest records; the nearest comes first."""
+    found = top_k(select(namespace, snapshot, filter_, connection), query)
+    rows = [int(match.segment.rows[match.offset]) for match in found]
+    encoded = read_metadata(connection, rows) if with_metadata else {}
+    return [
+        _record(
+            match.segment,
+            match.offset,
+            encoded.get(row),
+            with_values=with_values,
+            score=match.score,
+        )
+        for match, row in zip(found, rows, strict=True)
+    ]
+
+
+def fetch(
+    namespace: Namespace, snapshot: Snapshot, ids: Sequence[str], connection: sqlite3.Connection
+) -> list[Record]:
+    """Read records by id, whole; those that do not exist are left out."""
+    places = [place for id_ in dict.fromkeys(ids) if (place := namespace.find(id_, snapshot))]
+    return _whole(places, connection)
+
+
+def fetch_matching(
+    namespace: Namespace,
+    snapshot: Snapshot,
+    filter_: Filter,
+    connection: sqlite3.Connection,
+    *,
+    limit: int,
+    after: int,
+) -> tuple[list[Record], int | None]:
+    """Read a page of the records that satisfy a filter, in the order of their last change.
+
+    Args:
+        namespace: Where to look.
+        snapshot: The moment.
+        filter_: The filter.
+        connection: Reads metadata.
+        limit: Records in a page.
+        after: Where the page before ended; 0 for the first.
+
+    Returns:
+        The records, and where the page ends if there are more.
+    """
+    places: list[tuple[Segment, int]] = []
+    for segment, offsets in select(namespace, snapshot, filter_, connection):
+        later = offsets[segment.rows[offsets] > after]
+        places.extend((segment, offset) for offset in later[: limit + 1 - len(places)].tolist())
+        if len(places) > limit:
+            break
+    page = places[:limit]
+    more = len(places) > limit
+    return _whole(page, connection), int(page[-1][0].rows[page[-1][1]]) if more else None
+
+
+def list_ids(
+    namespace: Namespace, snapshot: Snapshot, *, prefix: str, after: str, limit: int
+) -> tuple[list[str], bool]:
+    """Read a page of ids in bytewise order.
+
+    Args:
+        namespace: Where to look.
+        snapshot: The moment.
+        prefix: How the ids begin.
+        after: The last id of the page before; `""` for the first.
+        limit: Ids in a page.
+
+    Returns:
+        The ids, and whether there are more.
+    """
+    found = sorted(
+        id_
+        for segment, offsets in namespace.scan(snapshot)
+        for id_ in map(segment.ids.__getitem__, offsets.tolist())
+        if id_ > after and id_.startswith(prefix)
+    )
+    return found[:limit], len(found) > limit
+
+
+def _whole(places: list[tuple[Segment, int]], connection: sqlite3.Connection) -> list[Record]:
+    rows = [int(segment.rows[offset]) for segment, offset in places]
+    encoded = read_metadata(connection, rows)
+    return [
+        _record(segment, offset, encoded.get(row), with_values=True)
+        for (segment, offset), row in zip(places, rows, strict=True)
+    ]
+
+
+def _record(
+    segment: Segment,
+    offset: int,
+    metadata: bytes | None,
+    *,
+    with_values: bool,
+    score: float = 0.0,
+) -> Record:
+    return Record(
+        segment.ids[offset],
+        segment.vectors[offset] if with_values else None,
+        segment.sparse.get(offset) if with_values else None,
+        metadata,
+        score,
+    )

@@ -1,0 +1,188 @@
+"""Exact top-k over float32 rows.
+
+Scores are first computed in float32, at the speed of memory; every row that rounding might have
+kept out of the best k is then scored again in float64. So the result is what exact arithmetic
+gives, identical vectors have cosine 1, and ties are broken by age.
+
+Scores are those of Pinecone: cosine and dot product (higher is nearer), and for `euclidean` the
+squared distance (lower is nearer).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langchain_hfendpoint.local._pinecone.memory import FloatRows, Segment, Sparse
+
+Metric = Literal["cosine", "dotproduct", "euclidean"]
+Doubles = NDArray[np.float64]
+Offsets = NDArray[np.int64]
+
+_UNIT_ROUNDOFF: Final = 2.0**-24
+_GATHER_FRACTION: Final = 0.3
+_BLOCK: Final = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is searched for.
+
+    Attributes:
+        metric: How vectors are compared.
+        vector: float32 (dimension,); dimension 0 in a sparse index.
+        sparse: The sparse part, which adds its dot product.
+        top_k: How many matches are wanted.
+    """
+
+    metric: Metric
+    vector: FloatRows
+    sparse: Sparse | None
+    top_k: int
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One record found: where it lies, and its score."""
+
+    segment: Segment
+    offset: int
+    score: float
+
+
+def top_k(parts: Iterable[tuple[Segment, Offsets]], query: Query) -> list[Match]:
+    """Find the nearest records.
+
+    Args:
+        parts: Segments with the offsets that may be found, ascending.
+        query: What is searched for.
+
+    Returns:
+        At most `query.top_k` matches, the nearest first.
+    """
+    candidates = _Candidates(query.top_k)
+    for segment, offsets in parts:
+        if query.sparse is not None and not query.vector.size:
+            # A sparse index answers with the records that share a term, not with all the others.
+            shared = _sparse_products(segment, offsets, query.sparse)
+            hit = ~np.isnan(shared)
+            candidates.add(segment, offsets[hit], shared[hit], margin=0.0)
+            continue
+        goodness, margin = _estimate(segment, offsets, query)
+        candidates.add(segment, offsets, goodness, margin=margin)
+    return _rank(candidates.likely(), query)
+
+
+class _Candidates:
+    """The rows that may still be among the best k, by float32 goodness and its error margin."""
+
+    def __init__(self, top_k: int) -> None:
+        self._top_k = top_k
+        self._margin = 0.0
+        self._segments: list[Segment] = []
+        self._owner = np.empty(0, dtype=np.int64)
+        self._offsets = np.empty(0, dtype=np.int64)
+        self._goodness = np.empty(0, dtype=np.float64)
+
+    def add(
+        self, segment: Segment, offsets: Offsets, goodness: NDArray[np.floating], *, margin: float
+    ) -> None:
+        self._margin = max(self._margin, margin)
+        kept = np.flatnonzero(goodness >= self._bar(goodness))
+        owner = np.full(len(kept), len(self._segments), dtype=np.int64)
+        self._segments.append(segment)
+        self._owner = np.concatenate([self._owner, owner])
+        self._offsets = np.concatenate([self._offsets, offsets[kept]])
+        self._goodness = np.concatenate([self._goodness, goodness[kept].astype(np.float64)])
+
+    def likely(self) -> list[tuple[Segment, Offsets]]:
+        kept = np.flatnonzero(self._goodness >= self._bar())
+        return [
+            (segment, self._offsets[kept[self._owner[kept] == number]])
+            for number, segment in enumerate(self._segments)
+        ]
+
+    def _bar(self, further: NDArray[np.floating] | None = None) -> float:
+        """Goodness below which no row can be among the best k."""
+        goodness = self._goodness if further is None else further
+        if further is not None and len(self._goodness) >= self._top_k:
+            goodness = self._goodness
+        if len(goodness) < self._top_k:
+            return -np.inf
+        kth = float(np.partition(goodness, -self._top_k)[-self._top_k])
+        return kth - 2.0 * self._margin
+
+
+def _estimate(
+    segment: Segment, offsets: Offsets, query: Query
+) -> tuple[NDArray[np.floating], float]:
+    """Give each row's goodness in float32 (higher is nearer) and the bound of its error."""
+    everything = len(offsets) > _GATHER_FRACTION * segment.filled
+    if everything:
+        products = (segment.vectors[: segment.filled] @ query.vector)[offsets]
+    else:
+        products = segment.vectors[offsets] @ query.vector
+    norms = segment.norms[offsets]
+    length = float(np.linalg.norm(query.vector.astype(np.float64)))
+    # Error of a float32 dot product of n terms, in any order of summation: n u |a| |b|.
+    relative = (query.vector.size + 4) * _UNIT_ROUNDOFF
+    longest = float(norms.max(initial=0.0))
+    if query.metric == "cosine":
+        return products / (norms * np.float32(length)), 2.0 * relative
+    if query.metric == "euclidean":
+        return 2.0 * products - norms * norms, 2.0 * relative * (longest + length) ** 2
+    if query.sparse is None:
+        return products, relative * longest * length
+    shared = np.nan_to_num(_sparse_products(segment, offsets, query.sparse))
+    return products + shared, relative * longest * length
+
+
+def _rank(parts: list[tuple[Segment, Offsets]], query: Query) -> list[Match]:
+    """Score rows in float64 and put them in order."""
+    matches: list[Match] = []
+    for segment, offsets in parts:
+        for start in range(0, len(offsets), _BLOCK):
+            block = offsets[start : start + _BLOCK]
+            scores = _exact(segment, block, query).astype(np.float32)
+            matches.extend(
+                Match(segment, offset, score)
+                for offset, score in zip(block.tolist(), scores.tolist(), strict=True)
+            )
+    # The parts come in ascending age, and sorting is stable: of equals, the oldest is first.
+    matches.sort(key=lambda match: match.score, reverse=query.metric != "euclidean")
+    return matches[: query.top_k]
+
+
+def _exact(segment: Segment, offsets: Offsets, query: Query) -> Doubles:
+    rows = segment.vectors[offsets].astype(np.float64)
+    vector = query.vector.astype(np.float64)
+    if query.metric == "euclidean":
+        difference = rows - vector
+        return np.asarray(np.einsum("ij,ij->i", difference, difference))
+    products: Doubles = np.einsum("ij,j->i", rows, vector)
+    if query.metric == "cosine":
+        squares = np.einsum("ij,ij->i", rows, rows) * np.einsum("i,i->", vector, vector)
+        return np.asarray(products / np.sqrt(squares))
+    if query.sparse is None:
+        return products
+    return products + np.nan_to_num(_sparse_products(segment, offsets, query.sparse))
+
+
+def _sparse_products(segment: Segment, offsets: Offsets, query: Sparse) -> Doubles:
+    """Give the dot products of sparse vectors in float64; NaN where no index is shared."""
+    products = np.full(len(offsets), np.nan)
+    query_values = query.values.astype(np.float64)
+    for position, offset in enumerate(offsets.tolist()):
+        record = segment.sparse.get(offset)
+        if record is not None:
+            _, mine, theirs = np.intersect1d(
+                record.indices, query.indices, assume_unique=True, return_indices=True
+            )
+            if len(mine):
+                values = record.values[mine].astype(np.float64)
+                products[position] = float(values @ query_values[theirs])
+    return products
