@@ -148,7 +148,7 @@ def run_quickstart(
         outcome = index(loader, record_manager, store, progress=progress)
     say(
         "Indexed",
-        f"{loader.report.kept:,} texts ({outcome['embedded']:,} embedded now, "
+        f"{loader.report.kept:,} texts ({outcome.embedded:,} embedded now, "
         f"{loader.report.duplicates:,} duplicates dropped)",
     )
 
@@ -156,7 +156,7 @@ def run_quickstart(
         stats = index_statistics(store)
     with stopwatch.stage("queries"):
         queries = tuple(ask(store, premise, k=5) for premise in premises)
-    embedded = outcome["embedded"]
+    embedded = outcome.embedded
     return QuickstartReport(
         data=source,
         texts=loader.report.kept,

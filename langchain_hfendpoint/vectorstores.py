@@ -116,7 +116,7 @@ def open_pinecone(
         _check_metric(index_name, description.metric, metric)
         check_same_provenance(f"The index {index_name!r}", stored, asked)
         data_plane = client.Index(host=description.host)
-        if not description.tags and _is_empty(data_plane):
+        if stored == Provenance(stored.dimension) and _is_empty(data_plane):
             client.configure_index(index_name, tags=asked.to_tags())
             stored = asked
     if stored.model is None and asked.model is not None:

@@ -29,8 +29,10 @@ class Workspace:
 
     @classmethod
     def from_environment(cls) -> Workspace:
-        """Find the folder this user's commands share."""
-        return cls(Path(os.environ.get(HOME_VARIABLE) or "~/.hfendpoint").expanduser())
+        """Find the folder this user's commands share, making it if need be."""
+        home = Path(os.environ.get(HOME_VARIABLE) or "~/.hfendpoint").expanduser()
+        home.mkdir(parents=True, exist_ok=True)
+        return cls(home)
 
     @property
     def pinecone(self) -> Path:

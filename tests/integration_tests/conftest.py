@@ -5,6 +5,10 @@ from collections.abc import Iterator
 import pytest
 from pytest_socket import socket_allow_hosts
 
+from langchain_hfendpoint.local.testing import local_endpoint, local_pinecone
+
+__all__ = ["local_endpoint", "local_pinecone"]
+
 
 @pytest.fixture(autouse=True)
 def _loopback_only() -> Iterator[None]:
