@@ -20,6 +20,7 @@
     ├── IndexingError                           documents could not be stored
     │   ├── MetadataError (ValueError)          metadata that the store cannot hold
     │   ├── ProvenanceMismatchError             vectors of different models would be mixed
+    │   ├── DeletionError (IndexingException)   a store failed to delete (lives in indexing)
     │   └── PineconeError                       Pinecone refused a request
     ├── DataError (ValueError)                  a data set that cannot be read as asked
     │   ├── HubUnreachableError                 the Hugging Face Hub does not answer

@@ -1,0 +1,1 @@
+"""How Inference Endpoints are made and looked after, apart from the public names."""

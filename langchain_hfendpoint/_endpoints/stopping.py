@@ -1,0 +1,95 @@
+"""Stop an endpoint for certain: what keeps running keeps costing."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
+
+from langchain_hfendpoint._endpoints.management import Management
+from langchain_hfendpoint._endpoints.records import Endpoint
+from langchain_hfendpoint.errors import (
+    EndpointConnectionError,
+    EndpointManagementError,
+    EndpointNotFoundError,
+    HFEndpointError,
+)
+
+OnExit = Literal["pause", "delete", "scale_to_zero"]
+
+_ATTEMPTS = 3
+_logger = logging.getLogger(__name__)
+
+
+def reach(
+    state: str, change: Callable[[str], Endpoint], name: str, management: Management
+) -> Endpoint:
+    """Change the state of an endpoint; it is no error if it has that state already."""
+    try:
+        return change(name)
+    except EndpointNotFoundError:
+        raise
+    except EndpointManagementError:
+        now = management.get(name)
+        if now.state != state:
+            raise
+        return now
+
+
+def stop(management: Management, name: str, on_exit: OnExit, *, retry_every: float = 1.0) -> None:
+    """Stop an endpoint in a thread of its own, which Ctrl-C does not interrupt.
+
+    Args:
+        management: The API.
+        name: The endpoint.
+        on_exit: How to stop it.
+        retry_every: Seconds between two attempts.
+
+    Raises:
+        EndpointManagementError: If it cannot be stopped.
+    """
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="hfendpoint-stop") as thread:
+        thread.submit(_stop_with_retries, management, name, on_exit, retry_every).result()
+
+
+def stop_after_failure(
+    management: Management, name: str, on_exit: OnExit, *, retry_every: float = 1.0
+) -> None:
+    """Stop an endpoint while another error is on its way, which is the one to tell."""
+    try:
+        stop(management, name, on_exit, retry_every=retry_every)
+    except HFEndpointError as error:
+        _logger.error("%s", error)
+
+
+def _stop_with_retries(
+    management: Management, name: str, on_exit: OnExit, retry_every: float
+) -> None:
+    attempt = 1
+    while (error := _attempt(management, name, on_exit)) is not None:
+        if attempt == _ATTEMPTS:
+            raise EndpointManagementError(
+                f"The endpoint {name!r} could not be stopped and may go on costing money: "
+                f"{error} Stop it: hfendpoint endpoint pause {name}"
+            ) from error
+        time.sleep(retry_every)
+        attempt += 1
+
+
+def _attempt(
+    management: Management, name: str, on_exit: OnExit
+) -> EndpointConnectionError | EndpointManagementError | None:
+    try:
+        if on_exit == "delete":
+            management.delete(name)
+        elif on_exit == "pause":
+            reach("paused", management.pause, name, management)
+        else:
+            reach("scaledToZero", management.scale_to_zero, name, management)
+    except EndpointNotFoundError:
+        return None
+    except (EndpointConnectionError, EndpointManagementError) as error:
+        return error
+    return None
