@@ -22,6 +22,7 @@
     │   ├── ProvenanceMismatchError             vectors of different models would be mixed
     │   ├── DeletionError (IndexingException)   a store failed to delete (lives in indexing)
     │   └── PineconeError                       Pinecone refused a request
+    │       └── IndexNotFoundError              there is no index of this name
     ├── DataError (ValueError)                  a data set that cannot be read as asked
     │   ├── HubUnreachableError                 the Hugging Face Hub does not answer
     │   ├── BrokenRowError                      one row of it cannot be read
@@ -162,6 +163,10 @@ class PineconeError(IndexingError):
     def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+class IndexNotFoundError(PineconeError):
+    """There is no index of this name."""
 
 
 class DataError(HFEndpointError, ValueError):

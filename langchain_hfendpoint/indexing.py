@@ -32,9 +32,10 @@ from langchain_hfendpoint._indexing.sources import (
 from langchain_hfendpoint._indexing.vectors import OnError
 from langchain_hfendpoint._progress import ProgressBar, progress_bar
 from langchain_hfendpoint._sinks.choice import open_sink
+from langchain_hfendpoint._sinks.documents import DeletionError
 from langchain_hfendpoint.errors import ConfigurationError
 
-__all__ = ["FailedDocument", "IndexingReport", "aindex", "index"]
+__all__ = ["DeletionError", "FailedDocument", "IndexingReport", "aindex", "index"]
 
 
 def index(
@@ -99,7 +100,7 @@ def index(
         ProvenanceMismatchError: If the index holds vectors of other embeddings.
         EndpointError: If the endpoint fails for good.
         PineconeError: If Pinecone does.
-        IndexingError: If another store fails to delete.
+        DeletionError: If another store fails to delete.
         KeyboardInterrupt: After Ctrl-C.
 
     Example:
@@ -243,7 +244,11 @@ def _prepare(
             f"cleanup={cleanup!r} is not known: use 'incremental', 'full', 'scoped_full' or None."
         )
     if by_source and source_id_key is None:
-        raise ConfigurationError(f"cleanup={cleanup!r} needs source_id_key=, to know the sources.")
+        # Worded as langchain-core does, for whoever matches on it.
+        raise ConfigurationError(
+            "Source id key is required when cleanup mode is incremental or scoped_full: pass "
+            f"source_id_key=, or use another cleanup than {cleanup!r}."
+        )
     for name, number in {
         "batch_size": batch_size,
         "cleanup_batch_size": cleanup_batch_size,

@@ -122,7 +122,8 @@ class Planner:
             group = self._source_id_key(document)
         if group is None and self._source_required:
             raise ConfigurationError(
-                "Cleanup by source needs a source for every document, and this one has none: "
-                f"{document.page_content[:100]!r}. Give it one, or use cleanup='full' or None."
+                "Source IDs are required when cleanup mode is incremental or scoped_full, and the "
+                f"document {document.page_content[:100]!r} has none. Give it one, or use "
+                "cleanup='full' or None."
             )
         return group

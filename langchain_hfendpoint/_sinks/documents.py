@@ -7,6 +7,7 @@ from typing import Any
 
 from langchain_core.documents import Document
 from langchain_core.indexing import DocumentIndex
+from langchain_core.indexing.api import IndexingException
 from langchain_core.vectorstores import VectorStore
 
 from langchain_hfendpoint._indexing.calls import Calls, in_worker_thread
@@ -19,6 +20,10 @@ NOT_THREAD_SAFE = frozenset(
 )
 """Stores inside the process whose `add_documents` must not run twice at once, or that are bound to
 the thread that made them. These are written to by the caller's thread, one batch at a time."""
+
+
+class DeletionError(IndexingError, IndexingException):
+    """A store failed to delete; caught as langchain-core's `IndexingException` too."""
 
 
 class DocumentSink:
@@ -107,7 +112,7 @@ class DocumentSink:
         """Delete documents by key.
 
         Raises:
-            IndexingError: If the store says that it failed.
+            DeletionError: If the store says that it failed.
         """
         store, ids = self._store, list(keys)
         if isinstance(store, VectorStore):
@@ -125,7 +130,7 @@ class DocumentSink:
             )
             failed = response.get("num_failed", 0) > 0
         if failed:
-            raise IndexingError(
+            raise DeletionError(
                 f"The store failed to delete {len(ids)} outdated documents; they stay recorded, "
                 "so that the next run tries again."
             )

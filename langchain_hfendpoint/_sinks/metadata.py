@@ -41,7 +41,7 @@ def encode_metadata(metadata: Mapping[str, object], *, text: str, text_key: str)
             )
     kept[text_key] = text
     try:
-        encoded = orjson.dumps(kept)
+        encoded = orjson.dumps(kept, option=orjson.OPT_SERIALIZE_NUMPY)
     except TypeError as error:
         raise MetadataError(
             f"Text or metadata cannot be sent as JSON: {error} ({_which(text)})."
@@ -80,11 +80,13 @@ def _problem(key: object, value: object) -> str | None:
         return "begins with '$', which Pinecone keeps for filters"
     if isinstance(value, (str, bool)):
         return None
-    if isinstance(value, (int, float)):
+    if isinstance(value, int):
+        return None if value.bit_length() < 64 else "is an integer of more than 64 bits"
+    if isinstance(value, float):
         return None if math.isfinite(value) else f"is {value}, which is no finite number"
     if isinstance(value, list):
-        wrong = next((item for item in value if not isinstance(item, str)), None)
-        return None if wrong is None else f"is a list with a {type(wrong).__name__} in it"
+        wrong = [type(item).__name__ for item in value if not isinstance(item, str)]
+        return f"is a list with a {wrong[0]} in it" if wrong else None
     return f"is a {type(value).__name__}"
 
 

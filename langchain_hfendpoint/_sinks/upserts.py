@@ -6,6 +6,7 @@ metadata in a record, 1,000 ids in a fetch or delete, 100 upserts a second in a 
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from email.utils import parsedate_to_datetime
@@ -122,13 +123,13 @@ def parse_retry_after(value: str | None, *, now: float) -> float | None:
     if value is None:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
     except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
-    except ValueError:
-        return None
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - now
+        except ValueError:
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 class RateWindow:

@@ -1,0 +1,164 @@
+"""The SQLite record manager keeps what it is told, for every thread, process and namespace."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from langchain_hfendpoint.errors import ConfigurationError
+from langchain_hfendpoint.record_manager import SQLiteRecordManager
+from tests.support.indexing import TickingRecordManager
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> SQLiteRecordManager:
+    return SQLiteRecordManager("tests", tmp_path / "records.sqlite")
+
+
+a_key = st.sampled_from("abcdef")
+a_group = st.sampled_from([None, "1", "2"])
+an_update = st.tuples(st.just("update"), st.dictionaries(a_key, a_group, max_size=4), st.booleans())
+a_deletion = st.tuples(st.just("delete"), st.lists(a_key, max_size=3), st.just(True))
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    steps=st.lists(an_update | a_deletion, max_size=8),
+    cut=st.integers(0, 8),
+    groups=st.lists(st.sampled_from("123"), max_size=3),
+)
+def test_it_answers_as_langchain_cores_in_memory_one(
+    steps: list[Any], cut: int, groups: list[str]
+) -> None:
+    ours, theirs = SQLiteRecordManager("tests", ":memory:"), TickingRecordManager()
+    our_cut, their_cut = ours.get_time(), theirs.get_time()
+    for position, (action, arguments, with_groups) in enumerate(steps):
+        if position == cut:
+            our_cut, their_cut = ours.get_time(), theirs.get_time()
+        for manager in (ours, theirs):
+            if action == "delete":
+                manager.delete_keys(arguments)
+            else:
+                manager.update(
+                    list(arguments), group_ids=list(arguments.values()) if with_groups else None
+                )
+    assert ours.exists(list("abcdefg")) == theirs.exists(list("abcdefg"))
+    for asked in (None, groups):
+        assert sorted(ours.list_keys(group_ids=asked)) == sorted(theirs.list_keys(group_ids=asked))
+        assert sorted(ours.list_keys(before=our_cut, group_ids=asked)) == sorted(
+            theirs.list_keys(before=their_cut, group_ids=asked)
+        )
+        assert sorted(ours.list_keys(after=our_cut, group_ids=asked)) == sorted(
+            theirs.list_keys(after=their_cut, group_ids=asked)
+        )
+    assert len(ours.list_keys(limit=2)) == len(theirs.list_keys(limit=2))
+    ours.close()
+
+
+def test_records_are_there_when_the_file_is_opened_again(tmp_path: Path) -> None:
+    first = SQLiteRecordManager("tests", tmp_path / "records.sqlite")
+    first.update(["a"], group_ids=["1"])
+    first.close()
+    again = SQLiteRecordManager("tests", str(tmp_path / "records.sqlite"))
+    assert again.list_keys(group_ids=["1"]) == ["a"]
+
+
+def test_namespaces_in_one_file_do_not_see_each_other(tmp_path: Path) -> None:
+    one = SQLiteRecordManager("one", tmp_path / "records.sqlite")
+    other = SQLiteRecordManager("other", tmp_path / "records.sqlite")
+    one.update(["a"], contents=[b"x"])
+    assert other.exists(["a"]) == [False]
+    assert other.keys_by_content([b"x"]) == {}
+    other.delete_keys(["a"])
+    assert one.exists(["a"]) == [True]
+
+
+def test_its_time_never_stands_still_nor_goes_behind_what_is_recorded(tmp_path: Path) -> None:
+    manager = SQLiteRecordManager("tests", tmp_path / "records.sqlite")
+    times = [manager.get_time() for _ in range(100)]
+    assert times == sorted(set(times))
+    manager.update(["a"])
+    manager.close()
+    # As if the record had been written before the machine's clock was set back by a day.
+    with sqlite3.connect(tmp_path / "records.sqlite") as raw:
+        raw.execute("UPDATE records SET updated_at = updated_at + 86400")
+    again = SQLiteRecordManager("tests", tmp_path / "records.sqlite")
+    assert again.list_keys(before=again.get_time()) == ["a"]
+
+
+def test_a_document_is_found_by_its_text_and_keeps_it_when_refreshed(
+    manager: SQLiteRecordManager,
+) -> None:
+    manager.update(["a", "b"], contents=[b"1", b"2"])
+    manager.update(["a"])
+    assert manager.keys_by_content([b"1", b"3"]) == {b"1": "a"}
+    manager.delete_keys(["a"])
+    assert manager.keys_by_content([b"1"]) == {}
+
+
+def test_lists_of_different_lengths_are_refused(manager: SQLiteRecordManager) -> None:
+    with pytest.raises(ValueError, match="each key"):
+        manager.update(["a", "b"], group_ids=["1"])
+    assert manager.list_keys() == []
+
+
+def test_a_time_in_the_future_is_refused_and_nothing_is_recorded(
+    manager: SQLiteRecordManager,
+) -> None:
+    with pytest.raises(ValueError, match="later than"):
+        manager.update(["a"], time_at_least=manager.get_time() + 3600)
+    assert manager.list_keys() == []
+
+
+def test_more_keys_than_sqlite_takes_variables_are_looked_up(manager: SQLiteRecordManager) -> None:
+    keys = [str(number) for number in range(3_000)]
+    manager.update(keys[::2], group_ids=keys[::2])
+    assert manager.exists(keys) == [number % 2 == 0 for number in range(3_000)]
+    assert len(manager.list_keys(group_ids=keys)) == 1_500
+    assert len(manager.list_keys(group_ids=keys, limit=700)) == 700
+
+
+def test_a_key_of_a_source_named_twice_is_listed_once(manager: SQLiteRecordManager) -> None:
+    manager.update(["a"], group_ids=["1"])
+    assert manager.list_keys(group_ids=["1"] * 1_001) == ["a"]
+
+
+def test_threads_may_share_it(manager: SQLiteRecordManager) -> None:
+    def write(worker: int) -> None:
+        for number in range(20):
+            manager.update([f"{worker}-{number}"])
+
+    threads = [threading.Thread(target=write, args=(worker,)) for worker in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(manager.list_keys()) == 80
+
+
+async def test_the_async_methods_do_the_same(manager: SQLiteRecordManager) -> None:
+    await manager.acreate_schema()
+    before = await manager.aget_time()
+    await manager.aupdate(["a", "b"], group_ids=["1", None], contents=[b"1", b"2"])
+    assert await manager.aexists(["a", "c"]) == [True, False]
+    assert await manager.alist_keys(group_ids=["1"], after=before, limit=5) == ["a"]
+    assert await manager.akeys_by_content([b"2"]) == {b"2": "b"}
+    await manager.adelete_keys(["a"])
+    assert await manager.alist_keys() == ["b"]
+
+
+def test_a_path_that_cannot_be_used_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="Give another path"):
+        SQLiteRecordManager("tests", tmp_path / "missing" / "records.sqlite")
+
+
+def test_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("not a database, " * 100)
+    with pytest.raises(ConfigurationError, match="Give another path"):
+        SQLiteRecordManager("tests", tmp_path / "notes.txt")
