@@ -1,7 +1,9 @@
 """Where vectors come from: what must be equal before vectors may be mixed or compared.
 
 Kept as index tags in Pinecone and in the manifest of an embedded dataset. Pinecone takes at most
-20 tags, with keys of 80 and values of 120 characters.
+20 tags, with keys of 80 and values of 120 characters: ASCII letters, digits and `;@_-.+ ` (its API
+description, `IndexTags`). Other characters, such as the `/` of a model id, are percent-encoded
+with `+` for `%`.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Protocol, runtime_checkable
+from urllib.parse import quote, unquote
 
 from langchain_core.embeddings import Embeddings
 
@@ -18,7 +21,8 @@ PROBE_TEXT = "How many numbers are in this vector?"
 _TAG_PREFIX = "hfendpoint-"
 _TAG_VALUE_LIMIT = 120
 # Pinecone reads an empty tag value as "remove this tag", and a missing one means "not known".
-_NO_PROMPT = "(none)"
+# No encoded text looks like this: there, two hexadecimal digits follow each plus.
+_NO_PROMPT = "+none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,9 @@ class Provenance:
 
         def text(name: str) -> str | None:
             value = tags.get(_TAG_PREFIX + name)
-            return "" if value == _NO_PROMPT else value
+            if value is None or value == _NO_PROMPT:
+                return value and ""
+            return unquote(value.replace("+", "%"))
 
         normalized = text("normalized")
         return cls(
@@ -100,7 +106,8 @@ class Provenance:
 def _as_tag(value: str | bool | int) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value)[:_TAG_VALUE_LIMIT] or _NO_PROMPT
+    encoded = quote(str(value), safe=" ;@").replace("~", "%7E").replace("%", "+")
+    return encoded[:_TAG_VALUE_LIMIT] or _NO_PROMPT
 
 
 @runtime_checkable

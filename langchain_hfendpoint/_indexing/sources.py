@@ -46,9 +46,19 @@ class Chunk:
         self.vectors = vectors
 
 
+@runtime_checkable
+class CountsAhead(Protocol):
+    """A source that knows how many documents it will give at most (`SNLILoader` does)."""
+
+    def max_documents(self) -> int | None:
+        """Tell how many, if that costs little."""
+
+
 def known_length(source: DocumentSource) -> int | None:
-    """Tell how many documents a source has, if it knows."""
-    return len(source) if isinstance(source, Sized) else None
+    """Tell how many documents a source has (at most), if it knows."""
+    if isinstance(source, Sized):
+        return len(source)
+    return source.max_documents() if isinstance(source, CountsAhead) else None
 
 
 async def read_chunks(
