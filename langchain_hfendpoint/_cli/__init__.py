@@ -44,6 +44,8 @@ class LazyGroup(click.Group):
     lazy={
         "quickstart": "langchain_hfendpoint._cli.quickstart.quickstart",
         "search": "langchain_hfendpoint._cli.search.search",
+        "endpoint": "langchain_hfendpoint._cli.endpoint.endpoint",
+        "indexes": "langchain_hfendpoint._cli.indexes.indexes",
         "local": "langchain_hfendpoint._cli.local.local",
     },
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -36,3 +36,5 @@ progress_option = click.option(
     default=None,
     help="Show a progress bar.  [default: if stderr is a terminal]",
 )
+
+yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")

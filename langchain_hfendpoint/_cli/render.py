@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +20,32 @@ def say(step: str, outcome: str) -> None:
 def print_json(outcome: object) -> None:
     """Print an outcome as one JSON object."""
     click.echo(orjson.dumps(outcome, option=orjson.OPT_INDENT_2).decode())
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table, numbers to the right."""
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    right = [all(_is_number(row[i]) for row in cells) for i in range(len(headings))]
+    lines = [list(headings), *cells]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(headings))]
+    for number, line in enumerate(lines):
+        text = "  ".join(
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(line, widths, right, strict=True)
+        ).rstrip()
+        click.echo(click.style(text, bold=True) if number == 0 else text)
+
+
+def print_fields(fields: Mapping[str, object]) -> None:
+    """Print what is known of one thing, a line a field; what is `None` is left out."""
+    known = {name: value for name, value in fields.items() if value is not None}
+    width = max(map(len, known), default=0)
+    for name, value in known.items():
+        click.echo(f"{name:<{width}}  {value}")
+
+
+def _is_number(cell: str) -> bool:
+    return not cell or cell.strip("$%").replace(",", "").replace(".", "", 1).isdigit()
 
 
 def print_query(query: Query) -> None:

@@ -1,14 +1,11 @@
-"""Where the Hugging Face token comes from."""
+"""The token for Hugging Face's management API."""
 
 from __future__ import annotations
-
-import os
 
 from huggingface_hub import get_token
 from pydantic import SecretStr
 
-TOKEN_VARIABLES = ("HF_TOKEN", "HUGGINGFACEHUB_API_TOKEN")
-"""Hugging Face's name, and LangChain's."""
+from langchain_hfendpoint._engine.tokens import token_from_environment
 
 
 def find_token(token: SecretStr | str | None = None) -> SecretStr | None:
@@ -23,7 +20,5 @@ def find_token(token: SecretStr | str | None = None) -> SecretStr | None:
     """
     if isinstance(token, SecretStr):
         return token
-    for value in (token, *(os.environ.get(name) for name in TOKEN_VARIABLES), get_token()):
-        if value:
-            return SecretStr(value)
-    return None
+    found = token or token_from_environment() or get_token()
+    return SecretStr(found) if found else None
