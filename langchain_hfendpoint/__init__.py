@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from langchain_hfendpoint.document_loaders import SNLILoader
     from langchain_hfendpoint.embeddings import HFEndpointEmbeddings
     from langchain_hfendpoint.errors import HFEndpointError
+    from langchain_hfendpoint.hub import EmbeddedDataset
     from langchain_hfendpoint.indexing import aindex, index
     from langchain_hfendpoint.record_manager import SQLiteRecordManager
     from langchain_hfendpoint.vectorstores import open_pinecone
 
 __all__ = [
+    "EmbeddedDataset",
     "HFEndpointEmbeddings",
     "HFEndpointError",
     "SNLILoader",
@@ -28,6 +30,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "EmbeddedDataset": "hub",
     "HFEndpointEmbeddings": "embeddings",
     "HFEndpointError": "errors",
     "SNLILoader": "document_loaders",

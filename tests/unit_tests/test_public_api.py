@@ -8,6 +8,7 @@ import langchain_hfendpoint
 
 def test_the_public_names_are_exactly_these() -> None:
     assert langchain_hfendpoint.__all__ == [
+        "EmbeddedDataset",
         "HFEndpointEmbeddings",
         "HFEndpointError",
         "SNLILoader",

@@ -1,0 +1,92 @@
+"""From shards to documents and vectors, a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from langchain_core.documents import Document
+
+from langchain_hfendpoint._engine.results import Vectors
+from langchain_hfendpoint._hub.encoding import decode, vector_columns
+from langchain_hfendpoint._hub.manifest import Manifest
+from langchain_hfendpoint._hub.rows import ID, TEXT
+from langchain_hfendpoint._hub.shards import read_rows, read_schema
+
+_ROWS = 1_000
+
+
+def documents_with_vectors(
+    folder: Path, manifest: Manifest, split: str | None
+) -> Iterator[tuple[list[Document], Vectors]]:
+    """Read documents with their vectors.
+
+    Args:
+        folder: The data set.
+        manifest: Its manifest.
+        split: The split, or `None` for all of them.
+
+    Yields:
+        Up to 1,000 documents, and their float32 (n, dimension) vectors.
+    """
+    for shard in manifest.shards_of(split):
+        for batch in read_rows(folder / shard.path, batch_rows=_ROWS):
+            vectors = decode(batch, manifest.provenance.dimension)
+            yield _documents(batch.drop_columns(list(vector_columns(manifest.dtype)))), vectors
+
+
+def documents(folder: Path, manifest: Manifest, split: str | None) -> Iterator[Document]:
+    """Read documents without their vectors, which are not even read from disk."""
+    for shard in manifest.shards_of(split):
+        columns = read_schema(folder / shard.path).names
+        for batch in read_rows(folder / shard.path, batch_rows=_ROWS, columns=columns):
+            yield from _documents(batch)
+
+
+def documents_at(
+    folder: Path, manifest: Manifest, split: str, rows: Sequence[int]
+) -> list[Document]:
+    """Read single documents.
+
+    Args:
+        folder: The data set.
+        manifest: Its manifest.
+        split: The split.
+        rows: Numbers of rows in it.
+
+    Returns:
+        The documents, in the order of `rows`.
+    """
+    found: dict[int, Document] = {}
+    first = 0
+    for shard in manifest.shards_of(split):
+        wanted = sorted({row for row in rows if first <= row < first + shard.rows})
+        if wanted:
+            path = folder / shard.path
+            columns = read_schema(path).names
+            start = first
+            for batch in read_rows(path, batch_rows=_ROWS, columns=columns):
+                here = [row for row in wanted if start <= row < start + batch.num_rows]
+                picked = batch.take([row - start for row in here]) if here else None
+                if picked is not None:
+                    found.update(zip(here, _documents(picked), strict=True))
+                start += batch.num_rows
+        first += shard.rows
+    return [found[row] for row in rows]
+
+
+def _documents(batch: Any) -> list[Document]:
+    columns = {name: batch.column(name).to_pylist() for name in batch.schema.names}
+    ids, texts = columns.pop(ID), columns.pop(TEXT)
+    names = list(columns)
+    return [
+        Document(
+            text,
+            id=identifier,
+            metadata={
+                name: value for name, value in zip(names, values, strict=True) if value is not None
+            },
+        )
+        for identifier, text, *values in zip(ids, texts, *columns.values(), strict=True)
+    ]
