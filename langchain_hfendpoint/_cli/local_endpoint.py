@@ -3,32 +3,76 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
+from langchain_hfendpoint.local._endpoint.settings import (
+    FLAVORS,
+    TASKS,
+    TEI_VERSIONS,
+    Flavor,
+    Task,
+    TEISettings,
+    TEIVersion,
+)
 from langchain_hfendpoint.local._faults import Faults, fault_options, parse_rates
 from langchain_hfendpoint.local._process import API_KEY_VARIABLE, require_key_beyond_loopback, serve
 
+if TYPE_CHECKING:
+    from langchain_hfendpoint.local._endpoint.runtime import Dtype
+
 _SWITCH_INTERVAL = 0.0005
+_COUNT = click.IntRange(min=1)
 
 
-@click.command()
-@click.option("--model", help="Directory or Hub id of the model (default: all-MiniLM-L6-v2).")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8080, show_default=True, help="Port; 0 takes a free one.")
+@click.command(context_settings={"show_default": True})
+@click.option("--model", help="Directory or Hub id of the model.  [default: all-MiniLM-L6-v2]")
+@click.option("--host", default="127.0.0.1", help="Address to listen on.")
+@click.option("--port", default=8080, help="Port; 0 takes a free one.")
 @click.option(
     "--api-key", envvar=API_KEY_VARIABLE, show_envvar=True, help="Key that requests must carry."
 )
 @click.option(
     "--flavor",
-    type=click.Choice(["tei", "toolkit", "hf-serve"]),
+    type=click.Choice(FLAVORS),
     default="tei",
-    show_default=True,
     help="Which of Hugging Face's servers to behave like.",
 )
 @click.option(
-    "--dtype", type=click.Choice(["float32", "int8"]), default="float32", show_default=True
+    "--task",
+    type=click.Choice(TASKS),
+    default="sentence-embeddings",
+    help="What the endpoint was created for; decides what POST / does.",
 )
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "int8"]),
+    default="float32",
+    help="int8 is faster and a little less exact.",
+)
+@click.option(
+    "--tei-version",
+    type=click.Choice(TEI_VERSIONS),
+    default="1.9.3",
+    help="Which TEI to behave like, where versions differ.",
+)
+@click.option("--max-client-batch-size", type=_COUNT, default=32, help="Texts in a request.")
+@click.option("--max-concurrent-requests", type=_COUNT, default=512, help="Texts at a time.")
+@click.option("--payload-limit", type=_COUNT, default=2_000_000, help="Bytes in a request.")
+@click.option(
+    "--auto-truncate/--no-auto-truncate",
+    default=None,
+    help="Cut long texts where the request does not say.  [default: the version's]",
+)
+@click.option("--default-prompt-name", help="Prompt to put before texts.")
+@click.option(
+    "--cold-start",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Behave as scaled to zero: up this long after the first request.",
+)
+@click.option("--paused", is_flag=True, help="Behave as a paused endpoint.")
 @fault_options
 @click.option("--supervised", is_flag=True, hidden=True)
 def endpoint(
@@ -37,8 +81,17 @@ def endpoint(
     host: str,
     port: int,
     api_key: str | None,
-    flavor: str,
-    dtype: str,
+    flavor: Flavor,
+    task: Task,
+    dtype: Dtype,
+    tei_version: TEIVersion,
+    max_client_batch_size: int,
+    max_concurrent_requests: int,
+    payload_limit: int,
+    auto_truncate: bool | None,
+    default_prompt_name: str | None,
+    cold_start: float | None,
+    paused: bool,
     latency: float,
     fault: tuple[str, ...],
     fault_seed: int | None,
@@ -50,8 +103,19 @@ def endpoint(
     require_key_beyond_loopback(host, api_key)
     options = EndpointOptions(
         model=model,
-        flavor=flavor,  # type: ignore[arg-type]
-        dtype=dtype,  # type: ignore[arg-type]
+        flavor=flavor,
+        task=task,
+        dtype=dtype,
+        tei=TEISettings(
+            version=tei_version,
+            max_client_batch_size=max_client_batch_size,
+            max_concurrent_requests=max_concurrent_requests,
+            payload_limit=payload_limit,
+            auto_truncate=auto_truncate,
+            default_prompt_name=default_prompt_name,
+        ),
+        cold_start=cold_start,
+        paused=paused,
         faults=Faults(parse_rates(fault), latency=latency, seed=fault_seed),
     )
     # Workers hold the interpreter for moments only, and must not wait 5 ms for each of them.

@@ -1,26 +1,32 @@
-"""Put the server together: load the model, choose the protocol, put the faults before it."""
+"""Put the server together: load the model, choose the protocol, put proxy and faults before it."""
 
 from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+
+from aiohttp import web
 
 from langchain_hfendpoint.local._endpoint.engine import Engine
+from langchain_hfendpoint.local._endpoint.hf_serve import HFServe
 from langchain_hfendpoint.local._endpoint.locating import check_weights, locate
 from langchain_hfendpoint.local._endpoint.model import describe
+from langchain_hfendpoint.local._endpoint.proxy import (
+    cold_start_middleware,
+    key_middleware,
+    paused_middleware,
+)
 from langchain_hfendpoint.local._endpoint.runtime import CTranslate2Runtime, Dtype
-from langchain_hfendpoint.local._endpoint.settings import Flavor, TEISettings
+from langchain_hfendpoint.local._endpoint.settings import Flavor, Task, TEISettings
 from langchain_hfendpoint.local._endpoint.tei import TEI
 from langchain_hfendpoint.local._endpoint.tokenizing import TextTokenizer
-from langchain_hfendpoint.local._faults import Faults
-
-if TYPE_CHECKING:
-    from aiohttp import web
+from langchain_hfendpoint.local._endpoint.toolkit import Toolkit
+from langchain_hfendpoint.local._faults import Faults, fault_middleware
 
 _BATCH_TEXTS = 64
 _BATCH_TOKENS = 2_048
+_SPARED_PATHS = frozenset({"/health", "/ping", "/metrics"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,47 +36,22 @@ class EndpointOptions:
     Attributes:
         model: Directory or Hub id of the model; by default all-MiniLM-L6-v2.
         flavor: Which server to behave like.
+        task: What the endpoint was created for.
         dtype: Precision of the model.
         tei: TEI's own configuration.
+        cold_start: Seconds from the first request until the endpoint is up; `None` is always up.
+        paused: Behave like a paused endpoint.
         faults: How unreliable to be.
     """
 
     model: str | None = None
     flavor: Flavor = "tei"
+    task: Task = "sentence-embeddings"
     dtype: Dtype = "float32"
     tei: TEISettings = field(default_factory=TEISettings)
+    cold_start: float | None = None
+    paused: bool = False
     faults: Faults = field(default_factory=Faults)
-
-
-def load_engine(options: EndpointOptions, *, workers: int) -> Engine:
-    """Find, check and load the model.
-
-    Args:
-        options: What the server was told.
-        workers: Batches computed at the same time.
-
-    Returns:
-        A running engine.
-
-    Raises:
-        LocalServerError: If the model is not found, not what it should be, or cannot be run.
-    """
-    source = locate(options.model)
-    with ThreadPoolExecutor(1) as pool:
-        # Reading the weights twice at the same time costs half of reading them one after another.
-        checked = pool.submit(check_weights, source)
-        model = describe(source)
-        tokenizer = TextTokenizer(source.directory, max_input_length=model.max_input_length)
-        runtime = CTranslate2Runtime(model, dtype=options.dtype, workers=workers)
-        checked.result()
-    return Engine(
-        model,
-        tokenizer,
-        runtime,
-        workers=workers,
-        max_batch_texts=_BATCH_TEXTS,
-        max_batch_tokens=min(_BATCH_TOKENS, options.tei.max_batch_tokens),
-    )
 
 
 def make_application(options: EndpointOptions, *, api_key: str | None = None) -> web.Application:
@@ -86,7 +67,55 @@ def make_application(options: EndpointOptions, *, api_key: str | None = None) ->
     Raises:
         LocalServerError: If the model cannot be served.
     """
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    engine = load_engine(options, workers=workers or 1)
-    server = TEI(engine, options.tei, api_key=api_key, dtype=options.dtype, workers=workers or 1)
-    return server.application()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    workers = cores or 1
+    engine = _load(options, workers=workers)
+    server = _server(engine, options, api_key=api_key, workers=workers)
+    app = server.application()
+    before = []
+    if api_key is not None and options.flavor != "tei":
+        before.append(key_middleware(api_key))
+    if options.paused:
+        before.append(paused_middleware)
+    if options.cold_start is not None:
+        before.append(cold_start_middleware(options.cold_start))
+    if options.faults:
+        before.append(fault_middleware(options.faults, answer=server.fault, spared=_SPARED_PATHS))
+    app.middlewares[:0] = before
+    return app
+
+
+def _load(options: EndpointOptions, *, workers: int) -> Engine:
+    source = locate(options.model)
+    with ThreadPoolExecutor(1) as pool:
+        # Hashing leaves the interpreter free, so it costs no time beside the loading.
+        checked = pool.submit(check_weights, source)
+        model = describe(source)
+        tokenizer = TextTokenizer(source.directory, max_input_length=model.max_input_length)
+        runtime = CTranslate2Runtime(model, dtype=options.dtype, workers=workers)
+        checked.result()
+    return Engine(
+        model,
+        tokenizer,
+        runtime,
+        workers=workers,
+        max_batch_texts=_BATCH_TEXTS,
+        max_batch_tokens=min(_BATCH_TOKENS, options.tei.max_batch_tokens),
+    )
+
+
+def _server(
+    engine: Engine, options: EndpointOptions, *, api_key: str | None, workers: int
+) -> TEI | Toolkit | HFServe:
+    if options.flavor == "toolkit":
+        return Toolkit(engine, task=options.task)
+    if options.flavor == "hf-serve":
+        return HFServe(engine)
+    return TEI(
+        engine,
+        options.tei,
+        task=options.task,
+        api_key=api_key,
+        dtype=options.dtype,
+        workers=workers,
+    )

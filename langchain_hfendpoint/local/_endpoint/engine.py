@@ -18,7 +18,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from langchain_hfendpoint.local._endpoint.batching import WaitingTexts
-from langchain_hfendpoint.local._endpoint.refusals import RefusalError, too_many_tokens
+from langchain_hfendpoint.local._endpoint.metrics import Histogram
+from langchain_hfendpoint.local._endpoint.refusals import (
+    RefusalError,
+    backend_failed,
+    too_many_tokens,
+)
 from langchain_hfendpoint.local._endpoint.runtime import Float32, Runtime, pool
 
 if TYPE_CHECKING:
@@ -77,6 +82,9 @@ class _Text:
     queued: float
 
 
+_Outcome = tuple["asyncio.Future[Embedded]", Embedded | RefusalError]
+
+
 class Engine:
     """Embed the texts of many requests at the same time.
 
@@ -109,6 +117,7 @@ class Engine:
         self._something = threading.Condition()
         self._idle = 0
         self._closed = False
+        self.batch_sizes = Histogram((1, 2, 4, 8, 16, 32, 64))
         self._threads = [
             threading.Thread(target=self._work, name=f"embed-{number}", daemon=True)
             for number in range(workers)
@@ -181,8 +190,8 @@ class Engine:
         try:
             encoded = iter(self.tokenizer.encode([item for job in jobs for item in job.inputs]))
         except Exception as error:  # noqa: BLE001 (a request must get an answer whatever breaks)
-            for job in jobs:
-                self._settle(job, RefusalError("Tokenizer", f"tokenizer error {error}"))
+            refusal = RefusalError("Tokenizer", f"tokenizer error {error}")
+            _settle([(job.future, refusal) for job in jobs])
             return
         now = perf_counter()
         limit = self.tokenizer.max_input_length
@@ -194,7 +203,7 @@ class Engine:
             job.answer.timing.tokenization = each * len(ids)
             too_long = next((len(one) for one in ids if len(one) > limit), None)
             if too_long is not None:
-                self._settle(job, too_many_tokens(too_long, limit=limit))
+                _settle([(job.future, too_many_tokens(too_long, limit=limit))])
                 continue
             texts += [_Text(job, position, one, now) for position, one in enumerate(ids)]
         with self._something:
@@ -209,35 +218,39 @@ class Engine:
             lengths = [len(text.ids) for text in batch]
             rows = pool(hidden, lengths, self.model.pooling)
         except Exception as error:  # noqa: BLE001 (a request must get an answer whatever breaks)
-            for job in {text.job for text in batch}:
-                self._settle(job, RefusalError("Backend", f"Backend error: {error}"))
+            refusal = backend_failed(str(error))
+            _settle([(text.job.future, refusal) for text in batch])
             return
         took = perf_counter() - start
-        finished = []
         for number, text in enumerate(batch):
-            job = text.job
-            answer = job.answer
-            if job.every_token:
-                answer.rows[text.position] = hidden[number, : len(text.ids)].copy()
-            else:
-                answer.rows[text.position] = rows[number]
-            with self._something:
+            vectors = rows[number]
+            if text.job.every_token:
+                vectors = hidden[number, : len(text.ids)].copy()
+            text.job.answer.rows[text.position] = vectors
+        outcomes: list[_Outcome] = []
+        with self._something:
+            self.batch_sizes.observe(len(batch))
+            for text in batch:
+                job = text.job
                 job.missing -= 1
-                answer.timing.queue += start - text.queued
-                answer.timing.inference += took
+                job.answer.timing.queue += start - text.queued
+                job.answer.timing.inference += took
                 if not job.missing:
-                    finished.append(job)
-        for job in finished:
-            self._settle(job, job.answer)
-
-    def _settle(self, job: _Job, outcome: Embedded | RefusalError) -> None:
-        job.future.get_loop().call_soon_threadsafe(_resolve, job.future, outcome)
+                    outcomes.append((job.future, job.answer))
+        _settle(outcomes)
 
 
-def _resolve(future: asyncio.Future[Embedded], outcome: Embedded | RefusalError) -> None:
-    if future.done():
-        return
-    if isinstance(outcome, RefusalError):
-        future.set_exception(outcome)
-    else:
-        future.set_result(outcome)
+def _settle(outcomes: Sequence[_Outcome]) -> None:
+    """Hand results to the event loop, with one wake-up for all of them."""
+    if outcomes:
+        outcomes[0][0].get_loop().call_soon_threadsafe(_resolve, outcomes)
+
+
+def _resolve(outcomes: Sequence[_Outcome]) -> None:
+    for future, outcome in outcomes:
+        if future.done():  # the request was given up, or another of its texts failed
+            continue
+        if isinstance(outcome, RefusalError):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)

@@ -65,3 +65,8 @@ def unknown_prompt(name: str, available: Iterable[str]) -> RefusalError:
 def overloaded() -> RefusalError:
     """Refuse because all permits are taken."""
     return RefusalError("Overloaded", "Model is overloaded")
+
+
+def backend_failed(what: str) -> RefusalError:
+    """Refuse because the model failed, or is of another kind."""
+    return RefusalError("Backend", f"Backend error: {what}")

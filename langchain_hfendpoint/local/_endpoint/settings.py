@@ -10,6 +10,9 @@ from langchain_hfendpoint.local._endpoint.refusals import ErrorType
 Flavor = Literal["tei", "toolkit", "hf-serve"]
 FLAVORS: tuple[Flavor, ...] = get_args(Flavor)
 
+Task = Literal["sentence-embeddings", "sentence-similarity", "feature-extraction"]
+TASKS: tuple[Task, ...] = get_args(Task)
+
 TEIVersion = Literal["1.9.3", "1.8.3", "1.5.0"]
 TEI_VERSIONS: tuple[TEIVersion, ...] = get_args(TEIVersion)
 
@@ -27,7 +30,6 @@ class TEISettings:
         auto_truncate: Whether a long text is cut where the request does not say; `None` leaves it
             to the version.
         default_prompt_name: Prompt put before every text where the request names none.
-        task: `"sentence-similarity"` makes `POST /` compare sentences instead of embedding them.
     """
 
     version: TEIVersion = "1.9.3"
@@ -37,7 +39,6 @@ class TEISettings:
     payload_limit: int = 2_000_000
     auto_truncate: bool | None = None
     default_prompt_name: str | None = None
-    task: Literal["sentence-embeddings", "sentence-similarity"] = "sentence-embeddings"
 
     @property
     def cuts_by_default(self) -> bool:

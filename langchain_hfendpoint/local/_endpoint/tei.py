@@ -11,25 +11,34 @@ import asyncio
 import base64
 import hmac
 from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
 from time import perf_counter
 
 import numpy as np
-import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from langchain_hfendpoint.local._endpoint import refusals, wire
+from langchain_hfendpoint.local._endpoint.answers import info, json_answer, measured
 from langchain_hfendpoint.local._endpoint.engine import Embedded, Engine
+from langchain_hfendpoint.local._endpoint.metrics import Metrics
+from langchain_hfendpoint.local._endpoint.openapi import describe_api
 from langchain_hfendpoint.local._endpoint.permits import Permits
 from langchain_hfendpoint.local._endpoint.refusals import RefusalError
 from langchain_hfendpoint.local._endpoint.runtime import Dtype, Float32, normalize
-from langchain_hfendpoint.local._endpoint.settings import TEISettings
+from langchain_hfendpoint.local._endpoint.serde import Fields, Inputs, Text, UnreadableError
+from langchain_hfendpoint.local._endpoint.settings import Task, TEISettings
 from langchain_hfendpoint.local._endpoint.tokenizing import TextInput
 
 _CHARACTERS_PER_TOKEN = 250
 _JSON = "application/json"
 _OPENAI_PATHS = frozenset({"/v1/embeddings", "/embeddings"})
 _PUBLIC_PATHS = frozenset({"/health", "/ping", "/metrics", "/docs", "/api-doc/openapi.json"})
+_FAULTS = {
+    424: refusals.backend_failed("injected fault"),
+    429: refusals.overloaded(),
+    503: RefusalError("Unhealthy", "unhealthy"),
+}
 _CORS = {
     "access-control-allow-origin": "*",
     "vary": "origin, access-control-request-method, access-control-request-headers",
@@ -42,6 +51,7 @@ class TEI:
     Args:
         engine: What embeds.
         settings: How TEI is configured.
+        task: `"sentence-similarity"` makes `POST /` compare sentences instead of embedding.
         api_key: Key that requests must carry, if any.
         dtype: Precision of the model, for `/info`.
         workers: Number of workers, for `/info`.
@@ -52,6 +62,7 @@ class TEI:
         engine: Engine,
         settings: TEISettings,
         *,
+        task: Task,
         api_key: str | None,
         dtype: Dtype,
         workers: int,
@@ -59,8 +70,10 @@ class TEI:
         self._engine = engine
         self._model = engine.model
         self._settings = settings
+        self._task = task
         self._authorization = None if api_key is None else f"Bearer {api_key}".encode()
-        self._info = _info(engine, settings, dtype=dtype, workers=workers)
+        self._info = info(engine.model, settings, dtype=dtype, workers=workers)
+        self._metrics = Metrics(engine.batch_sizes)
         self._permits = Permits(
             settings.max_concurrent_requests, batches_wait=not settings.since_1_9
         )
@@ -73,7 +86,9 @@ class TEI:
         for path in ("/", "/health", "/ping"):
             app.router.add_get(path, self._health)
         app.router.add_get("/info", self._show_info)
-        similarity = self._settings.task == "sentence-similarity"
+        app.router.add_get("/metrics", self._show_metrics)
+        app.router.add_get("/docs", self._show_docs)
+        app.router.add_get("/api-doc/openapi.json", self._show_openapi)
         routes: dict[str, Callable[[bytes], Awaitable[web.Response]]] = {
             "/embed": self._embed,
             "/embed_all": self._embed_all,
@@ -82,11 +97,25 @@ class TEI:
             "/similarity": self._similarity,
             "/tokenize": self._tokenize,
             "/decode": self._decode,
+            "/vertex": self._vertex,
+            "/embed_sparse": self._other_model("not an embedding model with SPLADE pooling"),
+            "/predict": self._other_model("not a classifier model"),
+            "/rerank": self._other_model("not a re-ranker model"),
         }
-        routes["/"] = routes["/invocations"] = routes["/similarity" if similarity else "/embed"]
+        main = "/similarity" if self._task == "sentence-similarity" else "/embed"
+        routes["/"] = routes["/invocations"] = routes[main]
         for path, route in routes.items():
             app.router.add_post(path, self._reading(path, route))
         return app
+
+    @staticmethod
+    def fault(status: int) -> web.Response:
+        """Answer an injected fault: TEI's own where it has one, else as a proxy before it does."""
+        refusal = _FAULTS.get(status)
+        if refusal is None:
+            return web.Response(status=status, text=f"{status} {HTTPStatus(status).phrase}")
+        body = {"error": refusal.message, "error_type": refusal.error_type}
+        return json_answer(body, status=status)
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -130,7 +159,7 @@ class TEI:
                 return web.Response(status=413, text=text)
             try:
                 return await route(body)
-            except wire.UnreadableError as error:
+            except UnreadableError as error:
                 return web.Response(status=error.status, text=error.message)
             except RefusalError as refusal:
                 return self._refuse(refusal, openai=openai)
@@ -138,31 +167,60 @@ class TEI:
         return handle
 
     def _refuse(self, refusal: RefusalError, *, openai: bool) -> web.Response:
+        self._metrics.failure(refusal.error_type)
         status = self._settings.status(refusal.error_type)
         if openai:
             body = {"message": refusal.message, "code": status, "type": refusal.error_type}
         else:
             body = {"error": refusal.message, "error_type": refusal.error_type}
-        return _json(body, status=status)
+        return json_answer(body, status=status)
 
     async def _health(self, _: web.Request) -> web.Response:
         return web.Response()
 
     async def _show_info(self, _: web.Request) -> web.Response:
-        return _json(self._info)
+        return json_answer(self._info)
+
+    async def _show_metrics(self, _: web.Request) -> web.Response:
+        return web.Response(text=self._metrics.render(queue_size=self._engine.waiting))
+
+    async def _show_docs(self, _: web.Request) -> web.Response:
+        page = '<!doctype html><title>API</title><a href="/api-doc/openapi.json">OpenAPI</a>'
+        return web.Response(text=page, content_type="text/html")
+
+    async def _show_openapi(self, _: web.Request) -> web.Response:
+        return json_answer(describe_api(self._settings, task=self._task))
 
     async def _embed(self, body: bytes) -> web.Response:
         start = perf_counter()
         request = wire.read_embed(body, lower_case=self._settings.since_1_9)
+        rows, texts, embedded = await self._vectors(request)
+        return json_answer(rows, headers=measured(start, texts, embedded))
+
+    async def _vectors(
+        self, request: wire.EmbedRequest
+    ) -> tuple[Float32, Sequence[TextInput], Embedded]:
         texts, embedded = await self._run(request.inputs, request.cutting, request.dimensions)
         rows = self._finish(embedded, request.dimensions, normalized=request.normalize)
-        return _json(rows, headers=_measured(start, texts, embedded))
+        return rows, texts, embedded
+
+    async def _vertex(self, body: bytes) -> web.Response:
+        requests = wire.read_vertex(body, lower_case=self._settings.since_1_9)
+        answers = await asyncio.gather(*map(self._vectors, requests))
+        return json_answer({"predictions": [rows for rows, _, _ in answers]})
+
+    def _other_model(self, what: str) -> Callable[[bytes], Awaitable[web.Response]]:
+        async def refuse(body: bytes) -> web.Response:
+            Fields.read(body, what="Request")
+            raise refusals.backend_failed(f"model is {what}")
+
+        return refuse
 
     async def _embed_all(self, body: bytes) -> web.Response:
         start = perf_counter()
         request = wire.read_embed(body, lower_case=self._settings.since_1_9)
         texts, embedded = await self._run(request.inputs, request.cutting, every_token=True)
-        return _json(embedded.rows, headers=_measured(start, texts, embedded))
+        return json_answer(embedded.rows, headers=measured(start, texts, embedded))
 
     async def _openai(self, body: bytes) -> web.Response:
         start = perf_counter()
@@ -183,17 +241,17 @@ class TEI:
             "model": self._model.source.model_id,
             "usage": {"prompt_tokens": embedded.tokens, "total_tokens": embedded.tokens},
         }
-        return _json(answer, headers=_measured(start, texts, embedded))
+        return json_answer(answer, headers=measured(start, texts, embedded))
 
     async def _similarity(self, body: bytes) -> web.Response:
         start = perf_counter()
         request = wire.read_similarity(body, lower_case=self._settings.since_1_9)
         if not request.sentences:
             raise refusals.empty("inputs.sentences", core=False)
-        inputs = wire.Inputs((request.source, *request.sentences), batch=True)
+        inputs = Inputs((request.source, *request.sentences), batch=True)
         texts, embedded = await self._run(inputs, request.cutting)
         rows = self._finish(embedded, None, normalized=True)
-        return _json(rows[1:] @ rows[0], headers=_measured(start, texts, embedded))
+        return json_answer(rows[1:] @ rows[0], headers=measured(start, texts, embedded))
 
     async def _tokenize(self, body: bytes) -> web.Response:
         request = wire.read_tokenize(body)
@@ -211,7 +269,7 @@ class TEI:
 
         if not all(request.inputs.texts):
             raise refusals.empty()
-        return _json(await asyncio.to_thread(work))
+        return json_answer(await asyncio.to_thread(work))
 
     async def _decode(self, body: bytes) -> web.Response:
         request = wire.read_decode(body)
@@ -227,17 +285,19 @@ class TEI:
                 for ids in request.sequences
             ]
 
-        return _json(await asyncio.to_thread(work))
+        return json_answer(await asyncio.to_thread(work))
 
     async def _run(
         self,
-        inputs: wire.Inputs,
+        inputs: Inputs,
         cutting: wire.Cutting,
         dimensions: int | None = None,
         *,
         every_token: bool = False,
     ) -> tuple[Sequence[TextInput], Embedded]:
         """Embed the texts of a request after TEI's checks, in TEI's order."""
+        start = perf_counter()
+        self._metrics.request(batch=inputs.batch)
         self._check_size(inputs)
         count = len(inputs.texts)
         await self._permits.acquire(count, batch=inputs.batch)
@@ -252,14 +312,15 @@ class TEI:
             raise refusals.invalid(
                 "`dimensions` should be smaller than the maximum embedding dimension."
             )
+        self._metrics.success(batch=inputs.batch, seconds=perf_counter() - start)
         return texts, embedded
 
-    def _check_size(self, inputs: wire.Inputs) -> None:
+    def _check_size(self, inputs: Inputs) -> None:
         limit = self._settings.max_client_batch_size
         if len(inputs.texts) > limit:
             raise refusals.batch_too_large(len(inputs.texts), limit=limit)
 
-    def _prepare(self, text: wire.Text, cutting: wire.Cutting) -> TextInput:
+    def _prepare(self, text: Text, cutting: wire.Cutting) -> TextInput:
         if not text:
             raise refusals.empty()
         truncate = self._settings.cuts_by_default if cutting.truncate is None else cutting.truncate
@@ -291,55 +352,3 @@ def _is_json(content_type: str) -> bool:
     return content_type == _JSON or (
         content_type.startswith("application/") and content_type.endswith("+json")
     )
-
-
-def _json(
-    content: object, *, status: int = 200, headers: dict[str, str] | None = None
-) -> web.Response:
-    body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
-    return web.Response(status=status, body=body, content_type=_JSON, headers=headers)
-
-
-def _measured(start: float, texts: Sequence[TextInput], embedded: Embedded) -> dict[str, str]:
-    """TEI's response headers; times in milliseconds, all but the total as a mean over the texts."""
-    total = f"{(perf_counter() - start) * 1000:.0f}"
-    each = 1000 / len(texts)
-    timing = embedded.timing
-    return {
-        "x-compute-type": "gpu+optimized",  # TEI says so on a CPU as well
-        "x-compute-time": total,
-        "x-compute-characters": str(
-            sum(len(text.content) for text in texts if isinstance(text.content, str))
-        ),
-        "x-compute-tokens": str(embedded.tokens),
-        "x-total-time": total,
-        "x-tokenization-time": f"{timing.tokenization * each:.0f}",
-        "x-queue-time": f"{timing.queue * each:.0f}",
-        "x-inference-time": f"{timing.inference * each:.0f}",
-    }
-
-
-def _info(
-    engine: Engine, settings: TEISettings, *, dtype: Dtype, workers: int
-) -> dict[str, object]:
-    model = engine.model
-    info: dict[str, object] = {
-        "model_id": model.source.model_id,
-        "model_sha": model.source.revision,
-        "model_dtype": dtype,
-        "served_model_name": model.source.model_id,
-        "model_type": {"embedding": {"pooling": model.pooling}},
-        "max_concurrent_requests": settings.max_concurrent_requests,
-        "max_input_length": model.max_input_length,
-        "max_batch_tokens": settings.max_batch_tokens,
-        "max_batch_requests": None,
-        "max_client_batch_size": settings.max_client_batch_size,
-        "auto_truncate": settings.cuts_by_default,
-        "tokenization_workers": workers,
-        "version": settings.version,
-        "sha": None,
-        "docker_label": None,
-    }
-    if not settings.since_1_9:
-        del info["served_model_name"]
-    return info
