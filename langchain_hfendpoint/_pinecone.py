@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from langchain_hfendpoint._extras import import_extra
+from langchain_hfendpoint._provenance import Provenance
 from langchain_hfendpoint.errors import ConfigurationError, PineconeError
 
 if TYPE_CHECKING:
     from pinecone import Pinecone
+    from pinecone.db_control.models import IndexModel
 
 API_KEY_VARIABLE = "PINECONE_API_KEY"
 SOURCE_TAG = "langchain_hfendpoint"
@@ -48,6 +50,21 @@ def connect(
         api_key=key, host=controller_host, source_tag=SOURCE_TAG
     )
     return client
+
+
+def provenance_of_index(model: IndexModel) -> Provenance:
+    """Read from an index's description how its vectors were made.
+
+    Args:
+        model: What Pinecone says of a dense index.
+
+    Returns:
+        Its dimension, and what its tags tell.
+    """
+    tags = model.tags or {}
+    return Provenance.from_tags(
+        tags if isinstance(tags, dict) else tags.to_dict(), dimension=int(model.dimension)
+    )
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from langchain_hfendpoint._pinecone import as_pinecone_errors, connect
+from langchain_hfendpoint._pinecone import as_pinecone_errors, connect, provenance_of_index
 from langchain_hfendpoint._provenance import Provenance
 from langchain_hfendpoint.errors import IndexNotFoundError, PineconeError
 
@@ -147,18 +147,11 @@ def delete_index(
 
 
 def _read(model: IndexModel, namespaces: dict[str, int] | None = None) -> PineconeIndex:
-    tags = model.tags or {}
-    dimension = getattr(model, "dimension", None)
+    is_sparse = getattr(model, "dimension", None) is None
     return PineconeIndex(
         name=model.name,
         metric=model.metric,
-        provenance=(
-            None
-            if dimension is None
-            else Provenance.from_tags(
-                tags if isinstance(tags, dict) else tags.to_dict(), dimension=int(dimension)
-            )
-        ),
+        provenance=None if is_sparse else provenance_of_index(model),
         host=model.host,
         ready=bool(model.status.ready),
         deletion_protected=str(model.deletion_protection) == "enabled",

@@ -9,10 +9,8 @@ opening.
 from __future__ import annotations
 
 import logging
-import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 from weakref import WeakKeyDictionary
 
@@ -20,8 +18,14 @@ from langchain_core.embeddings import Embeddings
 from pydantic import SecretStr
 
 from langchain_hfendpoint._extras import import_extra
+from langchain_hfendpoint._pinecone import as_pinecone_errors, connect, provenance_of_index
 from langchain_hfendpoint._provenance import Provenance, provenance_of
-from langchain_hfendpoint.errors import ConfigurationError, PineconeError, ProvenanceMismatchError
+from langchain_hfendpoint.errors import (
+    ConfigurationError,
+    IndexNotFoundError,
+    PineconeError,
+    ProvenanceMismatchError,
+)
 
 if TYPE_CHECKING:
     from langchain_pinecone import PineconeVectorStore
@@ -76,8 +80,8 @@ def open_pinecone(
 
     Raises:
         MissingExtraError: If `langchain-pinecone` is not installed.
-        ConfigurationError: If there is no API key, an existing index has another metric, or there
-            is no index and none is to be created.
+        ConfigurationError: If there is no API key, or an existing index has another metric.
+        IndexNotFoundError: If there is no index and none is to be created.
         ProvenanceMismatchError: If the index holds vectors of another dimension or model.
         PineconeError: If Pinecone refuses a request, cannot be reached, or the index does not
             become ready in time.
@@ -94,15 +98,13 @@ def open_pinecone(
     """
     langchain_pinecone = import_extra("langchain_pinecone", "pinecone")
     pinecone = import_extra("pinecone", "pinecone")
-    key = _resolve_api_key(api_key)
+    client = connect(api_key=api_key, controller_host=controller_host)
     asked = provenance_of(embeddings)
-    with _as_pinecone_errors(index_name):
-        client = pinecone.Pinecone(
-            api_key=key, host=controller_host, source_tag="langchain_hfendpoint"
-        )
+    with as_pinecone_errors(f"open the index {index_name!r}"):
         if not client.has_index(index_name):
             if not create:
-                raise ConfigurationError(_no_index(index_name, client.list_indexes().names()))
+                names = client.list_indexes().names()
+                raise IndexNotFoundError(_no_index(index_name, names), status=404)
             client.create_index(
                 name=index_name,
                 dimension=asked.dimension,
@@ -112,7 +114,7 @@ def open_pinecone(
                 timeout=-1,
             )
         description = _wait_until_ready(client, index_name, timeout)
-        stored = _provenance_of_index(description)
+        stored = provenance_of_index(description)
         _check_metric(index_name, description.metric, metric)
         check_same_provenance(f"The index {index_name!r}", stored, asked)
         data_plane = client.Index(host=description.host)
@@ -147,7 +149,7 @@ def stored_provenance(store: PineconeVectorStore) -> Provenance:
     known = _stored_provenance.get(store)
     if known is not None:
         return known
-    with _as_pinecone_errors("of the vector store"):
+    with as_pinecone_errors("describe the store's index"):
         return Provenance(dimension=int(store.index.describe_index_stats().dimension))
 
 
@@ -174,18 +176,6 @@ def check_same_provenance(owner: str, stored: Provenance, asked: Provenance) -> 
         )
 
 
-def _resolve_api_key(api_key: SecretStr | str | None) -> str:
-    if isinstance(api_key, SecretStr):
-        api_key = api_key.get_secret_value()
-    key = api_key or os.environ.get("PINECONE_API_KEY")
-    if not key:
-        raise ConfigurationError(
-            "No Pinecone API key: set PINECONE_API_KEY or pass api_key=. Without an account, "
-            "use langchain_hfendpoint.local.LocalPinecone."
-        )
-    return key
-
-
 def _wait_until_ready(client: Pinecone, name: str, timeout: float) -> IndexModel:
     deadline = time.monotonic() + timeout
     while True:
@@ -201,13 +191,6 @@ def _wait_until_ready(client: Pinecone, name: str, timeout: float) -> IndexModel
                 "Try again later, or wait longer with timeout=."
             )
         time.sleep(_READY_POLL_SECONDS)
-
-
-def _provenance_of_index(description: IndexModel) -> Provenance:
-    tags = description.tags
-    if tags is not None and not isinstance(tags, dict):
-        tags = tags.to_dict()
-    return Provenance.from_tags(tags or {}, dimension=int(description.dimension))
 
 
 def _no_index(name: str, existing: Sequence[str]) -> str:
@@ -226,28 +209,3 @@ def _check_metric(name: str, has: str, asked: Metric | None) -> None:
 def _is_empty(index: object) -> bool:
     stats = index.describe_index_stats()  # type: ignore[attr-defined]
     return int(stats.total_vector_count) == 0
-
-
-@contextmanager
-def _as_pinecone_errors(index_name: str) -> Iterator[None]:
-    """Turn the client's exceptions into this package's, in one sentence."""
-    exceptions = import_extra("pinecone.exceptions", "pinecone")
-    transport = import_extra("urllib3.exceptions", "pinecone")
-    try:
-        yield
-    except exceptions.UnauthorizedException as error:
-        raise PineconeError(
-            "Pinecone does not accept the API key (401). Check PINECONE_API_KEY.", status=401
-        ) from error
-    except exceptions.PineconeApiException as error:
-        said = " ".join(str(error.body or error.reason).split())
-        raise PineconeError(
-            f"Pinecone refused a request for the index {index_name!r} ({error.status}): {said}",
-            status=error.status,
-        ) from error
-    except exceptions.PineconeException as error:
-        raise PineconeError(f"The Pinecone client failed: {error}") from error
-    except transport.HTTPError as error:
-        raise PineconeError(
-            f"Pinecone cannot be reached: {error}. Check the network and PINECONE_CONTROLLER_HOST."
-        ) from error

@@ -80,7 +80,7 @@ def test_a_filled_index_without_provenance_gets_none(client: Pinecone) -> None:
 
 def test_a_missing_index_that_is_not_to_be_created_names_those_there_are(client: Pinecone) -> None:
     _create(client, "films")
-    with pytest.raises(ConfigurationError, match=r"no index 'books'. There are: films"):
+    with pytest.raises(IndexNotFoundError, match=r"no index 'books'. There are: films"):
         open_pinecone("books", HashEmbeddings(), create=False)
 
 
