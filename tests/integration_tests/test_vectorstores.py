@@ -6,7 +6,12 @@ from pinecone import Pinecone, ServerlessSpec
 
 from langchain_hfendpoint import open_pinecone
 from langchain_hfendpoint._provenance import Provenance
-from langchain_hfendpoint.errors import ConfigurationError, PineconeError, ProvenanceMismatchError
+from langchain_hfendpoint.errors import (
+    ConfigurationError,
+    IndexNotFoundError,
+    PineconeError,
+    ProvenanceMismatchError,
+)
 from langchain_hfendpoint.local import LocalPinecone
 from langchain_hfendpoint.vectorstores import stored_provenance
 from tests.support.embeddings import HashEmbeddings
