@@ -47,6 +47,7 @@ class LazyGroup(click.Group):
         "endpoint": "langchain_hfendpoint._cli.endpoint.endpoint",
         "indexes": "langchain_hfendpoint._cli.indexes.indexes",
         "local": "langchain_hfendpoint._cli.local.local",
+        "doctor": "langchain_hfendpoint._cli.doctor.doctor",
     },
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -200,7 +200,7 @@ def _show(index: PineconeIndex, *, as_json: bool) -> None:
             "Model": made and (made.model or "not known"),
             "Revision": made and made.revision,
             "Normalized": None if made is None else made.normalized,
-            "Prompt": made and made.document_prompt,
+            "Prompt": (made and made.document_prompt) or None,
             "Host": index.host,
             "Ready": "yes" if index.ready else "no",
             "Protected": "yes" if index.deletion_protected else "no",

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-from langchain_core.embeddings import Embeddings
+from typing import TYPE_CHECKING, Any
 
 from langchain_hfendpoint.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from langchain_hfendpoint.embeddings import HFEndpointEmbeddings
 
 HOME_VARIABLE = "HFENDPOINT_HOME"
 ENDPOINT_URL_VARIABLE = "HF_ENDPOINT_URL"
@@ -49,7 +51,7 @@ class Workspace:
 class Endpoint:
     """The embeddings, and in words where they come from."""
 
-    embeddings: Embeddings
+    embeddings: HFEndpointEmbeddings
     description: str
 
 
@@ -69,19 +71,23 @@ class PineconeAccess:
 
 
 @contextmanager
-def open_endpoint(endpoint_url: str | None) -> Iterator[Endpoint]:
+def open_endpoint(endpoint_url: str | None, **options: Any) -> Iterator[Endpoint]:
     """Give embeddings by an endpoint: the one configured, or else a local server.
 
     Args:
         endpoint_url: URL of an endpoint, or `None` for a local server with all-MiniLM-L6-v2.
+        **options: Further fields of `HFEndpointEmbeddings`.
 
     Yields:
         The endpoint; a local server ends with the context.
 
     Raises:
+        ConfigurationError: If the URL or an option cannot work.
         LocalServerError: If the local server does not start.
         MissingExtraError: If the local server's dependencies are not installed.
     """
+    from pydantic import ValidationError
+
     from langchain_hfendpoint.embeddings import HFEndpointEmbeddings
 
     with ExitStack() as stack:
@@ -93,8 +99,12 @@ def open_endpoint(endpoint_url: str | None) -> Iterator[Endpoint]:
             description = "local endpoint with sentence-transformers/all-MiniLM-L6-v2 on the CPU"
         else:
             description = endpoint_url
-        embeddings = stack.enter_context(HFEndpointEmbeddings(endpoint_url=endpoint_url))
-        yield Endpoint(embeddings, description)
+        try:
+            embeddings = HFEndpointEmbeddings(endpoint_url=endpoint_url, **options)
+        except ValidationError as error:
+            reasons = (reason["msg"].removeprefix("Value error, ") for reason in error.errors())
+            raise ConfigurationError(" ".join(reasons)) from error
+        yield Endpoint(stack.enter_context(embeddings), description)
 
 
 @contextmanager
