@@ -14,36 +14,34 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from langchain_core.indexing import RecordManager
 from typing_extensions import override
 
 from langchain_hfendpoint.errors import ConfigurationError
 
+T = TypeVar("T")
+
 _BUSY_SECONDS = 60.0
 _VARIABLES = 500
+# Every checkpoint waits for the disk; 32 MB between two is little to read again after a kill.
+_CHECKPOINT_PAGES = 8_000
 _SCHEMA = """
+CREATE TABLE IF NOT EXISTS namespaces (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS records (
-    namespace TEXT NOT NULL,
+    id INTEGER PRIMARY KEY,
+    namespace INTEGER NOT NULL REFERENCES namespaces (id),
     key TEXT NOT NULL,
     group_id TEXT,
-    updated_at REAL NOT NULL,
     content BLOB,
-    PRIMARY KEY (namespace, key)
-) WITHOUT ROWID;
+    updated_at REAL NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS records_by_key ON records (namespace, key);
 CREATE INDEX IF NOT EXISTS records_by_group ON records (namespace, group_id)
     WHERE group_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS records_by_content ON records (namespace, content)
     WHERE content IS NOT NULL;
-"""
-# A record that is written again without its content keeps what is known of it.
-_UPSERT = """
-INSERT INTO records (namespace, key, group_id, updated_at, content) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT (namespace, key) DO UPDATE SET
-    group_id = excluded.group_id,
-    updated_at = excluded.updated_at,
-    content = coalesce(excluded.content, content)
 """
 
 
@@ -83,7 +81,12 @@ class SQLiteRecordManager(RecordManager):
             # last commits may be missing, and their documents are merely indexed again.
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
             self._db.executescript(_SCHEMA)
+            self._db.execute("INSERT OR IGNORE INTO namespaces (name) VALUES (?)", (namespace,))
+            self._namespace_id: int = self._db.execute(
+                "SELECT id FROM namespaces WHERE name = ?", (namespace,)
+            ).fetchone()[0]
         except sqlite3.Error as error:
             raise ConfigurationError(
                 f"The record manager's file {str(path)!r} cannot be used: {error}. Give another "
@@ -109,7 +112,8 @@ class SQLiteRecordManager(RecordManager):
         with self._lock:
             if not self._last_time:
                 row = self._db.execute(
-                    "SELECT max(updated_at) FROM records WHERE namespace = ?", (self.namespace,)
+                    "SELECT max(updated_at) FROM records WHERE namespace = ?",
+                    (self._namespace_id,),
                 ).fetchone()
                 self._last_time = row[0] or 0.0
             # SQLite runs in this process, so its clock is ours; time.time() is the finer reading.
@@ -145,19 +149,7 @@ class SQLiteRecordManager(RecordManager):
                 raise ValueError(
                     f"time_at_least ({time_at_least}) is later than the database's time ({now})."
                 )
-            self._db.executemany(
-                _UPSERT,
-                (
-                    (
-                        self.namespace,
-                        key,
-                        group_ids[position] if group_ids is not None else None,
-                        now,
-                        contents[position] if contents is not None else None,
-                    )
-                    for position, key in enumerate(keys)
-                ),
-            )
+            self._write(keys, group_ids or [None] * len(keys), contents, now)
 
     @override
     def exists(self, keys: Sequence[str]) -> list[bool]:
@@ -169,7 +161,7 @@ class SQLiteRecordManager(RecordManager):
         Returns:
             One answer a key.
         """
-        known = {key for (key,) in self._select("SELECT key FROM records", "key", keys)}
+        known = {key for (key,) in self._select("key", "key", keys)}
         return [key in known for key in keys]
 
     def keys_by_content(self, contents: Sequence[bytes]) -> dict[bytes, str]:
@@ -181,8 +173,7 @@ class SQLiteRecordManager(RecordManager):
         Returns:
             For each hash that is known: the key of one document with that text.
         """
-        rows = self._select("SELECT content, key FROM records", "content", contents)
-        return {bytes(content): key for content, key in rows}
+        return dict(self._select("content, key", "content", contents))
 
     @override
     def list_keys(
@@ -204,7 +195,6 @@ class SQLiteRecordManager(RecordManager):
         Returns:
             The keys.
         """
-        query = "SELECT key FROM records"
         condition, values = "", []
         if before:
             condition += " AND updated_at < ?"
@@ -215,15 +205,14 @@ class SQLiteRecordManager(RecordManager):
         if group_ids:
             # A source may be named once a document; a key is to be listed once.
             unique = list(dict.fromkeys(group_ids))
-            rows = self._select(query, "group_id", unique, condition, values)
+            rows = self._select("key", "group_id", unique, condition, values, limit)
         else:
             with self._lock:
                 rows = self._db.execute(
-                    f"{query} WHERE namespace = ?{condition} LIMIT ?",
-                    (self.namespace, *values, limit or -1),
+                    f"SELECT key FROM records WHERE namespace = ?{condition} LIMIT ?",  # noqa: S608
+                    (self._namespace_id, *values, limit or -1),
                 ).fetchall()
-        keys = [key for (key,) in rows]
-        return keys[:limit] if limit else keys
+        return [key for (key,) in rows]
 
     @override
     def delete_keys(self, keys: Sequence[str]) -> None:
@@ -235,7 +224,7 @@ class SQLiteRecordManager(RecordManager):
         with self._transaction():
             self._db.executemany(
                 "DELETE FROM records WHERE namespace = ? AND key = ?",
-                ((self.namespace, key) for key in keys),
+                ((self._namespace_id, key) for key in keys),
             )
 
     @override
@@ -293,23 +282,68 @@ class SQLiteRecordManager(RecordManager):
         """Forget documents; see `delete_keys`."""
         await asyncio.to_thread(self.delete_keys, keys)
 
+    def _write(
+        self,
+        keys: Sequence[str],
+        groups: Sequence[str | None],
+        contents: Sequence[bytes] | None,
+        now: float,
+    ) -> None:
+        """Insert, change or merely refresh each key; refreshing leaves all indexes alone."""
+        known = {
+            key: (number, group, content)
+            for number, key, group, content in self._select(
+                "id, key, group_id, content", "key", keys
+            )
+        }
+        fresh, changed, same = {}, {}, []
+        for position, key in enumerate(keys):
+            group = groups[position]
+            content = contents[position] if contents is not None else None
+            if key not in known:
+                fresh[key] = (self._namespace_id, key, group, content, now)
+                continue
+            number, old_group, old_content = known[key]
+            if group == old_group and content in (None, old_content):
+                same.append(number)
+            else:
+                changed[key] = (group, content, now, number)
+        for some in _portions(same):
+            self._db.execute(
+                f"UPDATE records SET updated_at = ? WHERE id IN ({_marks(some)})",  # noqa: S608
+                (now, *some),
+            )
+        self._db.executemany(
+            "UPDATE records SET group_id = ?, content = coalesce(?, content), updated_at = ? "
+            "WHERE id = ?",
+            changed.values(),
+        )
+        self._db.executemany(
+            "INSERT INTO records (namespace, key, group_id, content, updated_at) "
+            "VALUES (?, ?, ?, ?, ?)",
+            fresh.values(),
+        )
+
     def _select(
         self,
-        query: str,
+        columns: str,
         column: str,
         values: Sequence[object],
         condition: str = "",
         extra: Sequence[object] = (),
+        limit: int | None = None,
     ) -> list[tuple[Any, ...]]:
         rows: list[tuple[Any, ...]] = []
         with self._lock:
-            for start in range(0, len(values), _VARIABLES):
-                some = values[start : start + _VARIABLES]
-                marks = ",".join("?" * len(some))
+            for some in _portions(values):
+                left = -1 if not limit else limit - len(rows)
                 rows += self._db.execute(
-                    f"{query} WHERE namespace = ? AND {column} IN ({marks}){condition}",
-                    (self.namespace, *some, *extra),
+                    f"SELECT {columns} FROM records WHERE namespace = ? "  # noqa: S608
+                    f"AND {column} IN ({_marks(some)}){condition} LIMIT ?",
+                    (self._namespace_id, *some, *extra, left),
                 ).fetchall()
+                if limit and len(rows) >= limit:
+                    break
         return rows
 
     @contextmanager
@@ -322,3 +356,12 @@ class SQLiteRecordManager(RecordManager):
                 self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
+
+
+def _portions(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(values), _VARIABLES):
+        yield values[start : start + _VARIABLES]
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ",".join("?" * len(values))

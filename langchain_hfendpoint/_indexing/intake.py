@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Union
 
 from langchain_hfendpoint._indexing.channel import Channel
-from langchain_hfendpoint._indexing.keys import content_hash
 from langchain_hfendpoint._indexing.ledger import Batch, Ledger, Pending
 from langchain_hfendpoint._indexing.plan import Item, Planner
 from langchain_hfendpoint._indexing.records import Records
@@ -27,11 +25,8 @@ class Text:
     waiting: list[Pending]
 
 
-class Flush:
-    """Asks for the texts sent so far to be embedded without waiting for more."""
-
-
-ToEmbed = Union[Text, Flush]  # noqa: UP007 (at run time)
+FLUSH: Sequence[Text] = ()
+"""Sent instead of texts, asks for those sent so far to be embedded without waiting for more."""
 
 
 class Intake:
@@ -58,7 +53,7 @@ class Intake:
         records: Records,
         sink: Sink,
         ledger: Ledger,
-        texts: Channel[ToEmbed],
+        texts: Channel[Sequence[Text]],
         ready: Channel[Sequence[Pending]],
         force_update: bool,
         skip_errors: bool,
@@ -115,15 +110,16 @@ class Intake:
             self._ledger.reject(batch, key="", group=None, error=error)
         keys = [item.key for item in planned.items]
         await self._wait_until_at_rest(keys)
-        exists = await self._records.exists(keys) if keys else []
-        known = []
-        fresh = []
-        for item, is_known in zip(planned.items, exists, strict=True):
-            if is_known and not self._force_update:
-                known.append(item)
-            else:
-                fresh.append((item, is_known))
-        await self._refresh(known)
+        known = await self._records.look_up(
+            keys,
+            [item.group for item in planned.items],
+            time_at_least=self._ledger.started_at,
+            refresh=not self._force_update,
+        )
+        fresh = list(zip(planned.items, known, strict=True))
+        if not self._force_update:
+            fresh = [(item, is_known) for item, is_known in fresh if not is_known]
+            self._ledger.skip(len(keys) - len(fresh))
         pending = self._check(fresh, batch)
         await self._ledger.begin(batch, pending, keys)
         return pending
@@ -132,38 +128,27 @@ class Intake:
         """Let no key be on its way twice, so that the later document wins, as it should."""
         moving = self._ledger.on_the_way(keys)
         if moving:
-            await self._texts.put(Flush())
+            await self._texts.put(FLUSH)
             for batch in moving:
                 await batch.done.wait()
-
-    async def _refresh(self, known: Sequence[Item]) -> None:
-        if known:
-            await self._records.update(
-                [item.key for item in known],
-                [item.group for item in known],
-                time_at_least=self._ledger.started_at,
-            )
-            self._ledger.skip(len(known))
 
     def _check(self, fresh: Sequence[tuple[Item, bool]], batch: Batch) -> list[Pending]:
         """Refuse what the store cannot hold before anything is paid for it."""
         pending = []
         for item, exists in fresh:
             try:
-                encoded = self._sink.check(item.document)
+                encoded = self._sink.check(item.key, item.document)
             except MetadataError as error:
                 if not self._skip_errors:
                     raise
                 self._ledger.reject(batch, key=item.key, group=item.group, error=error)
                 continue
-            text = item.document.page_content
             pending.append(
                 Pending(
                     key=item.key,
                     document=item.document,
                     encoded=encoded,
                     item=item,
-                    content=content_hash(text) if self._sink.takes_vectors else b"",
                     exists=exists,
                     batch=batch,
                 )
@@ -189,19 +174,22 @@ class Intake:
             self._ledger.reused += len(pending)
             return pending
         known = await self._known_vectors(pending)
-        ready = []
+        ready: list[Pending] = []
+        texts: list[Text] = []
         for one in pending:
-            one.row = known.get(one.content)
+            one.row = known.get(one.item.content)
             if one.row is not None:
                 self._ledger.reused += 1
                 ready.append(one)
-            elif (text := self._embedding.get(one.content)) is not None:
+            elif (text := self._embedding.get(one.item.content)) is not None:
                 self._ledger.reused += 1
                 text.waiting.append(one)
             else:
-                text = Text(one.content, one.document.page_content, [one])
-                self._embedding[one.content] = text
-                await self._texts.put(text)
+                text = Text(one.item.content, one.document.page_content, [one])
+                self._embedding[one.item.content] = text
+                texts.append(text)
+        if texts:
+            await self._texts.put(texts)
         return ready
 
     async def _known_vectors(self, pending: Sequence[Pending]) -> Mapping[bytes, Row]:
@@ -212,7 +200,7 @@ class Intake:
         """
         known: dict[bytes, Row] = {}
         unknown = []
-        for content in dict.fromkeys(one.content for one in pending):
+        for content in dict.fromkeys(one.item.content for one in pending):
             row = self._memory.get(content)
             if row is not None:
                 known[content] = row

@@ -30,38 +30,39 @@ def content_hash(text: str) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=CONTENT_HASH_BYTES).digest()
 
 
-def key_function(encoder: KeyEncoder) -> Callable[[Document], str]:
+def key_function(encoder: KeyEncoder) -> Callable[[Document, bytes], str]:
     """Choose how documents get their keys.
 
     Args:
         encoder: `"uuid"`, one of langchain-core's names, or a function.
 
     Returns:
-        A function from a document to its key.
+        A function from a document and the hash of its text to its key.
 
     Raises:
         ConfigurationError: If the name is not known.
     """
     if callable(encoder):
-        return encoder
+        given = encoder
+        return lambda document, _: given(document)
     if encoder == "uuid":
         return _uuid_key
     if encoder in _CORE_DIGESTS:
         digest = _CORE_DIGESTS[encoder]
-        return lambda document: _core_key(document, digest)
+        return lambda document, _: _core_key(document, digest)
     raise ConfigurationError(
         f"key_encoder={encoder!r} is not known: use 'uuid', 'sha256', 'sha512', 'blake2b', 'sha1' "
         "or a function from a document to its key."
     )
 
 
-def _uuid_key(document: Document) -> str:
-    digest = hashlib.blake2b(content_hash(document.page_content), digest_size=16)
+def _uuid_key(document: Document, content: bytes) -> str:
+    digest = hashlib.blake2b(content, digest_size=16)
     digest.update(_canonical(document))
-    # Version 8 of RFC 9562 is the one for hashes of one's own choice.
-    number = int.from_bytes(digest.digest(), "big") & ~(0xF << 76) & ~(0x3 << 62)
-    text = f"{number | (8 << 76) | (2 << 62):032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    text = digest.hexdigest()
+    # Version 8 of RFC 9562 is the one for hashes of one's own choice, and the variant is 10xx.
+    variant = "89ab"[int(text[16], 16) & 3]
+    return f"{text[:8]}-{text[8:12]}-8{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
 
 
 def _canonical(document: Document) -> bytes:

@@ -46,13 +46,11 @@ class Pending(Entry):
 
     Attributes:
         item: The document with its key and source.
-        content: Hash of its text; empty if the store embeds by itself.
         exists: Whether it was recorded before.
         batch: The batch it belongs to.
     """
 
     item: Item
-    content: bytes
     exists: bool
     batch: Batch
 
@@ -140,7 +138,9 @@ class Ledger:
         """Count documents that were on their way and could not be stored."""
         for one in pending:
             self.reject(one.batch, key=one.key, group=one.item.group, error=error)
-            await self._settle(one.batch)
+            one.batch.remaining -= 1
+            if not one.batch.remaining:
+                await self._finish(one.batch)
 
     async def stored(self, pending: Sequence[Pending]) -> None:
         """Record documents that the store has confirmed."""
@@ -149,14 +149,16 @@ class Ledger:
                 [one.key for one in pending],
                 [one.item.group for one in pending],
                 time_at_least=self.started_at,
-                contents=[one.content for one in pending] if pending[0].content else None,
+                contents=[one.item.content for one in pending],
             )
         updated = sum(one.exists for one in pending)
         self._updated += updated
         self._added += len(pending) - updated
         self._bar.update(len(pending))
         for one in pending:
-            await self._settle(one.batch)
+            one.batch.remaining -= 1
+            if not one.batch.remaining:
+                await self._finish(one.batch)
 
     async def clean_up(self) -> None:
         """Delete, at the end of a run, what the source no longer has."""
@@ -193,11 +195,6 @@ class Ledger:
             seconds=self._busy.seconds(),
             interrupted=interrupted,
         )
-
-    async def _settle(self, batch: Batch) -> None:
-        batch.remaining -= 1
-        if batch.remaining == 0:
-            await self._finish(batch)
 
     async def _finish(self, batch: Batch) -> None:
         """Delete what a batch replaces, and let its keys go."""

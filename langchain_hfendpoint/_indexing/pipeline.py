@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from langchain_core.embeddings import Embeddings
 
 from langchain_hfendpoint._indexing.channel import Channel
-from langchain_hfendpoint._indexing.intake import Intake, Text, ToEmbed
+from langchain_hfendpoint._indexing.intake import Intake, Text
 from langchain_hfendpoint._indexing.ledger import Cleanup, Ledger, Pending
 from langchain_hfendpoint._indexing.plan import Planner
 from langchain_hfendpoint._indexing.records import Records
@@ -124,7 +124,7 @@ class Pipeline:
             self._tasks[0].cancel()
 
     async def _set_up(self) -> None:
-        self._texts: Channel[ToEmbed] = Channel(_TEXTS_WAITING)
+        self._texts: Channel[Sequence[Text]] = Channel(_TEXTS_WAITING, weigh=len)
         self._ready: Channel[Sequence[Pending]] = Channel(_DOCUMENTS_WAITING, weigh=len)
         self._stored: Channel[Sequence[Pending]] = Channel(_DOCUMENTS_WAITING, weigh=len)
         self._ledger = Ledger(
@@ -167,7 +167,7 @@ class Pipeline:
 
     async def _embed(self) -> None:
         while (first := await self._texts.get()) is not None:
-            if not isinstance(first, Text):
+            if not first:
                 continue
             if self._embeddings is None:
                 raise ConfigurationError("The vector store has no embeddings to make vectors with.")
@@ -191,14 +191,17 @@ class Pipeline:
                         if ready:
                             await self._ready.put(ready)
 
-    async def _until_flush(self, first: Text, sent: dict[int, Text]) -> AsyncIterator[str]:
-        text: ToEmbed | None = first
+    async def _until_flush(
+        self, first: Sequence[Text], sent: dict[int, Text]
+    ) -> AsyncIterator[str]:
+        texts: Sequence[Text] | None = first
         index = 0
-        while isinstance(text, Text):
-            sent[index] = text
-            index += 1
-            yield text.text
-            text = await self._texts.get()
+        while texts:
+            for text in texts:
+                sent[index] = text
+                index += 1
+                yield text.text
+            texts = await self._texts.get()
 
     async def _write(self) -> None:
         slots = asyncio.Semaphore(self._sink.in_flight)

@@ -8,6 +8,8 @@ from typing import Any
 
 from langchain_core.documents import Document
 
+from langchain_hfendpoint._indexing.keys import content_hash
+from langchain_hfendpoint._sinks.base import document_with_id
 from langchain_hfendpoint.errors import ConfigurationError, HFEndpointError
 
 MetadataConverter = Callable[[Mapping[str, Any]], Mapping[str, Any]]
@@ -19,15 +21,16 @@ class Item:
     """A document with its key.
 
     Attributes:
-        document: A copy, with the key as `id` and metadata as converted; the caller's own is left
-            alone.
+        document: The document, its metadata as converted.
         key: Its key.
+        content: Hash of its text.
         group: Its source.
         position: Its place in the batch.
     """
 
     document: Document
     key: str
+    content: bytes
     group: str | None
     position: int
 
@@ -51,7 +54,7 @@ class Planner:
     """Gives documents their keys and sources.
 
     Args:
-        key_of: Gives a document's key.
+        key_of: Gives a document's key, told the hash of its text.
         source_id_key: Metadata key of the source, or a function from a document to it.
         source_required: Whether a document without a source is an error.
         convert_metadata: Makes the metadata that are stored, if not the document's own.
@@ -62,7 +65,7 @@ class Planner:
 
     def __init__(
         self,
-        key_of: Callable[[Document], str],
+        key_of: Callable[[Document, bytes], str],
         *,
         source_id_key: SourceIdKey,
         source_required: bool,
@@ -109,17 +112,17 @@ class Planner:
                 page_content=document.page_content,
                 metadata=dict(self._convert(document.metadata)),
             )
-        key = self._key_of(document)
-        keyed = Document(id=key, page_content=document.page_content, metadata=document.metadata)
-        return Item(keyed, key, self._group(keyed), position)
+        content = content_hash(document.page_content)
+        key = self._key_of(document, content)
+        return Item(document, key, content, self._group(document, key), position)
 
-    def _group(self, document: Document) -> str | None:
+    def _group(self, document: Document, key: str) -> str | None:
         if self._source_id_key is None:
             return None
         if isinstance(self._source_id_key, str):
             group: str | None = document.metadata[self._source_id_key]
         else:
-            group = self._source_id_key(document)
+            group = self._source_id_key(document_with_id(document, key))
         if group is None and self._source_required:
             raise ConfigurationError(
                 "Source IDs are required when cleanup mode is incremental or scoped_full, and the "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
 from typing import Protocol, runtime_checkable
 
 from langchain_core.indexing import RecordManager
@@ -47,8 +48,15 @@ class Records(Protocol):
     async def time(self) -> float:
         """Give its clock."""
 
-    async def exists(self, keys: Sequence[str]) -> list[bool]:
-        """Tell which keys are recorded."""
+    async def look_up(
+        self,
+        keys: Sequence[str],
+        groups: Sequence[str | None],
+        *,
+        time_at_least: float,
+        refresh: bool,
+    ) -> list[bool]:
+        """Tell which keys are recorded, and with `refresh` record those as seen now."""
 
     async def update(
         self,
@@ -83,9 +91,27 @@ class SyncRecords:
         """Give its clock."""
         return await self._calls(self._manager.get_time)
 
-    async def exists(self, keys: Sequence[str]) -> list[bool]:
-        """Tell which keys are recorded."""
-        return await self._calls(lambda: self._manager.exists(keys))
+    async def look_up(
+        self,
+        keys: Sequence[str],
+        groups: Sequence[str | None],
+        *,
+        time_at_least: float,
+        refresh: bool,
+    ) -> list[bool]:
+        """Tell which keys are recorded, and with `refresh` record those as seen now."""
+
+        def both() -> list[bool]:
+            known = self._manager.exists(keys)
+            if refresh and any(known):
+                self._manager.update(
+                    list(compress(keys, known)),
+                    group_ids=list(compress(groups, known)),
+                    time_at_least=time_at_least,
+                )
+            return known
+
+        return await self._calls(both) if keys else []
 
     async def update(
         self,
@@ -138,9 +164,23 @@ class AsyncRecords:
         """Give its clock."""
         return await self._manager.aget_time()
 
-    async def exists(self, keys: Sequence[str]) -> list[bool]:
-        """Tell which keys are recorded."""
-        return await self._manager.aexists(keys)
+    async def look_up(
+        self,
+        keys: Sequence[str],
+        groups: Sequence[str | None],
+        *,
+        time_at_least: float,
+        refresh: bool,
+    ) -> list[bool]:
+        """Tell which keys are recorded, and with `refresh` record those as seen now."""
+        known = await self._manager.aexists(keys) if keys else []
+        if refresh and any(known):
+            await self._manager.aupdate(
+                list(compress(keys, known)),
+                group_ids=list(compress(groups, known)),
+                time_at_least=time_at_least,
+            )
+        return known
 
     async def update(
         self,

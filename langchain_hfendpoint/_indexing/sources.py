@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence, Sized
 from itertools import islice
 from typing import Protocol, TypeVar, Union, runtime_checkable
@@ -16,6 +17,9 @@ from langchain_hfendpoint._provenance import Provenance
 from langchain_hfendpoint.errors import ConfigurationError
 
 T = TypeVar("T")
+_READ_AHEAD_CHUNKS = 10
+_READ_AHEAD_SECONDS = 0.02
+
 Matrix = npt.NDArray[np.float32]
 
 
@@ -77,48 +81,28 @@ async def read_chunks(
     Raises:
         ConfigurationError: If it is no source of documents.
     """
-    prefer_async = calls is None
-    calls = calls or in_worker_thread
-    if isinstance(source, EmbeddedSource):
-        batches = _rechunk(source.lazy_load_vectors(), size)
-        while (embedded := await calls(lambda: next(batches, None))) is not None:
-            yield embedded
-        return
-    if isinstance(source, AsyncIterable):
-        async for chunk in _gather(source, size):
+    documents = _as_async(source, prefer_async=calls is None)
+    if documents is not None:
+        async for chunk in _gather(documents, size):
             yield chunk
         return
+    calls = calls or in_worker_thread
+    chunks = await calls(lambda: _cut(source, size))
+    while some := await calls(lambda: _read_ahead(chunks)):
+        for chunk in some:
+            yield chunk
+
+
+def _as_async(source: DocumentSource, *, prefer_async: bool) -> AsyncIterable[Document] | None:
+    if isinstance(source, AsyncIterable):
+        return source
     if isinstance(source, BaseLoader):
-        if _is_async_at_heart(source) and (prefer_async or not _is_sync_at_heart(source)):
-            async for chunk in _gather(source.alazy_load(), size):
-                yield chunk
-            return
-        documents = await calls(lambda: _iterate(source))
-    elif isinstance(source, Iterable):
-        documents = iter(source)
-    else:
-        raise ConfigurationError(
-            f"A {type(source).__name__} is no source of documents: give a document loader, an "
-            "iterable or async iterable of documents, or an embedded data set."
-        )
-    while some := await calls(lambda: list(islice(documents, size))):
-        yield Chunk(some)
-
-
-def _iterate(loader: BaseLoader) -> Iterator[Document]:
-    try:
-        return iter(loader.lazy_load())
-    except NotImplementedError:
-        return iter(loader.load())
-
-
-def _is_async_at_heart(loader: BaseLoader) -> bool:
-    return type(loader).alazy_load is not BaseLoader.alazy_load
-
-
-def _is_sync_at_heart(loader: BaseLoader) -> bool:
-    kind = type(loader)
-    return kind.lazy_load is not BaseLoader.lazy_load or kind.load is not BaseLoader.load
+        kind = type(source)
+        has_async = kind.alazy_load is not BaseLoader.alazy_load
+        has_sync = not (kind.lazy_load is BaseLoader.lazy_load and kind.load is BaseLoader.load)
+        if has_async and (prefer_async or not has_sync):
+            return source.alazy_load()
+    return None
 
 
 async def _gather(documents: AsyncIterable[Document], size: int) -> AsyncIterator[Chunk]:
@@ -132,8 +116,40 @@ async def _gather(documents: AsyncIterable[Document], size: int) -> AsyncIterato
         yield Chunk(some)
 
 
-def _rechunk(batches: Iterable[tuple[Sequence[Document], Matrix]], size: int) -> Iterator[Chunk]:
+def _cut(source: DocumentSource, size: int) -> Iterator[Chunk]:
+    """Begin to read a source, chunk by chunk."""
+    if isinstance(source, EmbeddedSource):
+        return _cut_embedded(source.lazy_load_vectors(), size)
+    if isinstance(source, BaseLoader):
+        try:
+            documents = iter(source.lazy_load())
+        except NotImplementedError:
+            documents = iter(source.load())
+    elif isinstance(source, Iterable):
+        documents = iter(source)
+    else:
+        raise ConfigurationError(
+            f"A {type(source).__name__} is no source of documents: give a document loader, an "
+            "iterable or async iterable of documents, or an embedded data set."
+        )
+    return map(Chunk, iter(lambda: list(islice(documents, size)), []))
+
+
+def _cut_embedded(
+    batches: Iterable[tuple[Sequence[Document], Matrix]], size: int
+) -> Iterator[Chunk]:
     for documents, vectors in batches:
         for start in range(0, len(documents), size):
             part = slice(start, start + size)
             yield Chunk(documents[part], vectors[part])
+
+
+def _read_ahead(chunks: Iterator[Chunk]) -> list[Chunk]:
+    """Read a chunk, and more as long as that takes next to no time: each visit costs some."""
+    some: list[Chunk] = []
+    until = time.monotonic() + _READ_AHEAD_SECONDS
+    for chunk in chunks:
+        some.append(chunk)
+        if len(some) == _READ_AHEAD_CHUNKS or time.monotonic() > until:
+            break
+    return some

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from contextlib import aclosing
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -26,7 +27,9 @@ _FOREIGN_IN_FLIGHT = 4
 class StreamsBatches(Protocol):
     """Embeddings that take a stream of texts (`HFEndpointEmbeddings` does)."""
 
-    def aembed_batches(self, texts: AsyncIterable[str]) -> AsyncIterator[EmbeddedBatch]:
+    def aembed_batches(
+        self, texts: AsyncIterable[str], *, on_error: OnError
+    ) -> AsyncGenerator[EmbeddedBatch, None]:
         """Embed texts as they come."""
 
 
@@ -61,7 +64,7 @@ class VectorMemory:
 
 async def embed_stream(
     embeddings: Embeddings, texts: AsyncIterable[str], *, native_async: bool, on_error: OnError
-) -> AsyncIterator[EmbeddedBatch]:
+) -> AsyncGenerator[EmbeddedBatch, None]:
     """Embed a stream of texts.
 
     Args:
@@ -74,8 +77,9 @@ async def embed_stream(
         Batches as they finish.
     """
     if isinstance(embeddings, StreamsBatches):
-        async for batch in embeddings.aembed_batches(texts):
-            yield batch
+        async with aclosing(embeddings.aembed_batches(texts, on_error=on_error)) as batches:
+            async for batch in batches:
+                yield batch
         return
     running: set[asyncio.Task[EmbeddedBatch]] = set()
     try:

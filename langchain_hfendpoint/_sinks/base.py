@@ -18,7 +18,8 @@ class Entry:
     """A document on its way into the store.
 
     Attributes:
-        document: The document, its key as `id`.
+        key: Its key.
+        document: The document; its own `id` means nothing.
         encoded: What the sink made of text and metadata when it checked them.
         row: The float32 vector, where the sink takes vectors.
     """
@@ -27,6 +28,11 @@ class Entry:
     document: Document
     encoded: bytes
     row: Row | None = None
+
+
+def document_with_id(document: Document, key: str) -> Document:
+    """Copy a document with its key as `id`, sharing its metadata."""
+    return Document(id=key, page_content=document.page_content, metadata=document.metadata)
 
 
 E = TypeVar("E", bound=Entry)
@@ -63,7 +69,7 @@ class Sink(Protocol):
     def retries(self) -> int:
         """How many requests were repeated so far."""
 
-    def check(self, document: Document) -> bytes:
+    def check(self, key: str, document: Document) -> bytes:
         """Refuse a document that the store cannot hold, and encode what it will hold.
 
         Raises:

@@ -11,7 +11,7 @@ from langchain_core.indexing.api import IndexingException
 from langchain_core.vectorstores import VectorStore
 
 from langchain_hfendpoint._indexing.calls import Calls, in_worker_thread
-from langchain_hfendpoint._sinks.base import E, Entry, Refused, Row, Write
+from langchain_hfendpoint._sinks.base import E, Entry, Refused, Row, Write, document_with_id
 from langchain_hfendpoint.errors import ConfigurationError, IndexingError
 
 _IN_FLIGHT = 4
@@ -66,7 +66,7 @@ class DocumentSink:
         # The caller's thread does one thing at a time; only several in flight need others.
         self._write_calls = calls if self.in_flight == 1 else in_worker_thread
 
-    def check(self, document: Document) -> bytes:  # noqa: ARG002 (the protocol)
+    def check(self, key: str, document: Document) -> bytes:  # noqa: ARG002 (the protocol)
         """Accept every document: what it can hold is the store's own business."""
         return b""
 
@@ -83,7 +83,7 @@ class DocumentSink:
 
     async def write(self, write: Write[E]) -> Sequence[Refused[E]]:
         """Have the store embed and keep the documents."""
-        documents = [entry.document for entry in write.entries]
+        documents = [document_with_id(entry.document, entry.key) for entry in write.entries]
         keys = [entry.key for entry in write.entries]
         if isinstance(self._store, VectorStore):
             store = self._store

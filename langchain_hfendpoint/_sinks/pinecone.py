@@ -73,9 +73,9 @@ class PineconeSink:
         self.in_flight = in_flight or _IN_FLIGHT
         self.retries = 0
 
-    def check(self, document: Document) -> bytes:
+    def check(self, key: str, document: Document) -> bytes:
         """Refuse what Pinecone cannot hold, and encode what it will hold."""
-        check_id(document.id or "", text=document.page_content)
+        check_id(key, text=document.page_content)
         return encode_metadata(
             document.metadata, text=document.page_content, text_key=self._text_key
         )
