@@ -54,6 +54,17 @@ class Refusal:
     reason: str
 
 
+def iter_texts(texts: Iterable[str]) -> Iterator[str]:
+    """Iterate over texts.
+
+    Raises:
+        TypeError: If it is one string, which would be taken for a list of letters.
+    """
+    if isinstance(texts, str):
+        raise TypeError("One string was given where a list of strings belongs.")
+    return iter(texts)
+
+
 def encode(texts: Iterable[str], *, first: int, prefix: str) -> tuple[list[Item], list[Refusal]]:
     """Encode texts as JSON, equal ones once, and set aside those that no server can take.
 
@@ -64,10 +75,13 @@ def encode(texts: Iterable[str], *, first: int, prefix: str) -> tuple[list[Item]
 
     Returns:
         The items in order of first occurrence, and the refused texts.
+
+    Raises:
+        TypeError: If it is one string, which would be taken for a list of letters.
     """
     positions: dict[str, list[int]] = {}
     refused = []
-    for index, text in enumerate(texts, first):
+    for index, text in enumerate(iter_texts(texts), first):
         if not isinstance(text, str):
             refused.append(Refusal(index, f"it is of type {type(text).__name__}, not str"))
         elif not text:

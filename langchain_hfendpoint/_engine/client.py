@@ -196,6 +196,8 @@ class EndpointClient:
         while step is Next.REPEAT:
             try:
                 reply = await self._send(form.path, body, batch, urgent=query)
+                # Whoever was let through now sends first; decoding can wait, the server should not.
+                await asyncio.sleep(0)
                 vectors = finish(parse_vectors(reply.body, len(batch)), options)
             except (TransportError, BadAnswer) as error:  # noqa: PERF203 (beside a network call)
                 failure = error.failure
@@ -237,6 +239,7 @@ class EndpointClient:
         async with self._slots or contextlib.nullcontext():
             if rate_limiter is not None:
                 await rate_limiter.aacquire()
+            self._refuse_to_wait_longer_than_the_deadline(gate.limiter)
             ticket = await gate.enter(len(batch), urgent=urgent)
             try:
                 reply = await self._exchange("POST", path, body)
@@ -254,6 +257,12 @@ class EndpointClient:
                 return reply
             finally:
                 gate.open()
+
+    def _refuse_to_wait_longer_than_the_deadline(self, limiter: Limiter) -> None:
+        closed = limiter.closed_until - asyncio.get_running_loop().time()
+        if closed > self.settings.deadlines.retry:
+            words = f"it asked others to wait, and {closed:.0f} s are left"
+            raise TransportError(Failure(Kind.OVERLOADED, words, retry_after=closed))
 
     async def _exchange(self, method: str, path: str, body: bytes | None = None) -> Reply:
         """Send one request; raise unless the answer is a 200."""

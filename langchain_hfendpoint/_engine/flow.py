@@ -28,10 +28,12 @@ _QUEUE_TOLERATED = 6.0
 _OVERLOAD_CUT = 0.75
 _UNAVAILABLE_CUT = 0.5
 _MIN_SAMPLES = 4
-_WINDOWS_BEFORE_TRYING_AGAIN = 16
+_SHORTEST_PATIENCE = 16
+_LONGEST_PATIENCE = 256
 _WINDOWS_BETWEEN_PROBES = 250
 _BUCKETS_AN_OCTAVE = 4
 _FORGET = 1.1
+_TRUST_IN_A_WINDOW = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +122,12 @@ class Limiter:
         self._tickets = 0
         self._slow_start = True
         self._cut_at_ticket = 0
+        # Where it was last told to give way, and how many windows not to try that again.
         self._wall = math.inf
+        self._patience = _SHORTEST_PATIENCE
         self._windows_at_wall = 0
         self._quiet = QuietTimes()
-        self._best_slowdown = math.inf
+        self._best_slowdown: float | None = None
         self._windows_since_probe = 0
         self._limit_before_probe: float | None = None
         self._window = _Window(0)
@@ -181,6 +185,7 @@ class Limiter:
             self._slow_start = False
             self._wall = reached
             self._windows_at_wall = 0
+            self._patience = min(2 * self._patience, _LONGEST_PATIENCE)
 
     def unavailable(self, ticket: Ticket) -> None:
         """Give way to a 502, 503 or lost connection: half, and recover by doubling."""
@@ -223,10 +228,12 @@ class Limiter:
             self._grow(self.limit + self.batch)
 
     def _grow(self, limit: float) -> None:
-        if limit >= self._wall:
+        if self._wall == math.inf:
+            self._patience = _SHORTEST_PATIENCE
+        elif limit >= self._wall:
             self._windows_at_wall += 1
-            if self._windows_at_wall < _WINDOWS_BEFORE_TRYING_AGAIN:
-                limit = min(limit, max(self.limit, self._wall - self.batch))
+            if self._windows_at_wall < self._patience:
+                limit = max(self.limit, self._wall - self.batch)
             else:
                 self._wall = math.inf
         self.limit = self._bounded(limit)
@@ -241,7 +248,12 @@ class Limiter:
             self.limit, self._limit_before_probe = self._limit_before_probe, None
             self._best_slowdown = slowdown
             return None
-        self._best_slowdown = min(self._best_slowdown, slowdown)
+        if self._best_slowdown is None:
+            self._best_slowdown = slowdown
+        elif slowdown < self._best_slowdown:
+            # One lucky window is no proof: noise alone would bring it ever lower.
+            lower = slowdown - self._best_slowdown
+            self._best_slowdown = max(1.0, self._best_slowdown + _TRUST_IN_A_WINDOW * lower)
         self._windows_since_probe += 1
         if self._windows_since_probe >= _WINDOWS_BETWEEN_PROBES:
             self._windows_since_probe = 0

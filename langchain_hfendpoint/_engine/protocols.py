@@ -274,7 +274,8 @@ def _matrix(rows: Any, count: int) -> Vectors:
         sample = rows[0]
         if sample and not isinstance(sample[0], (int, float)) and sample[0] is not None:
             raise TypeError
-        vectors = np.array(rows, dtype=np.float32)
+        with np.errstate(over="ignore"):  # too large for float32: found as infinite
+            vectors = np.array(rows, dtype=np.float32)
         if vectors.ndim != 2:
             raise ValueError
         return vectors

@@ -17,7 +17,7 @@ from langchain_hfendpoint._engine.failures import Failure, Kind
 _FIRST_DELAY = 0.25
 _LONGEST_DELAY = 20.0
 _BUDGET = 32.0
-_EARNED_BY_SUCCESS = 0.1
+_EARNED_BY_SUCCESS = 0.125
 _ABOUT_THE_TEXTS = frozenset({Kind.TOO_MANY, Kind.TOO_LARGE, Kind.TOO_LONG, Kind.REJECTED})
 _PACED = frozenset({Kind.OVERLOADED, Kind.UNAVAILABLE})
 # What one bad text can cause, so that the others deserve another try without it.

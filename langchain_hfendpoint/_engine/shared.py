@@ -102,7 +102,10 @@ def shared_endpoint(url: str) -> SharedEndpoint:
     if loop not in _by_loop:
         _by_loop[loop] = {}
         on_exit(_close_all)
-    return _by_loop[loop].setdefault(url, SharedEndpoint())
+    endpoints = _by_loop[loop]
+    if url not in endpoints:
+        endpoints[url] = SharedEndpoint()
+    return endpoints[url]
 
 
 async def _close_all() -> None:

@@ -14,7 +14,7 @@ from itertools import islice
 
 import numpy as np
 
-from langchain_hfendpoint._engine.batching import Item, Refusal, encode, plan
+from langchain_hfendpoint._engine.batching import Item, Refusal, encode, iter_texts, plan
 from langchain_hfendpoint._engine.client import EndpointClient, Outcome
 from langchain_hfendpoint._engine.explain import refuse
 from langchain_hfendpoint._engine.loop import run_async, run_sync
@@ -127,7 +127,7 @@ def embed_batches(
     Yields:
         Batches as they finish, in any order.
     """
-    stream, source, position = BatchStream(client, skip=skip), iter(texts), 0
+    stream, source, position = BatchStream(client, skip=skip), iter_texts(texts), 0
     try:
         while True:
             while (room := stream.room) and (chunk := list(islice(source, room))):
@@ -216,7 +216,7 @@ class _Source:
     """Pull texts from a plain or an asynchronous iterable, on the caller's loop."""
 
     def __init__(self, texts: Iterable[str] | AsyncIterable[str]) -> None:
-        self._plain = iter(texts) if isinstance(texts, Iterable) else iter(())
+        self._plain = iter_texts(texts) if isinstance(texts, Iterable) else iter(())
         self._pulled: deque[str] = deque()
         self._came, self._went = asyncio.Event(), asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
