@@ -58,8 +58,9 @@ def quickstart(
 
     Example: hfendpoint quickstart --data sample --limit 1000
     """
-    from langchain_hfendpoint import SQLiteRecordManager, open_pinecone
     from langchain_hfendpoint._quickstart import Stopwatch, run_quickstart
+    from langchain_hfendpoint.record_manager import SQLiteRecordManager
+    from langchain_hfendpoint.vectorstores import open_pinecone
 
     workspace = Workspace.from_environment()
     stopwatch = Stopwatch()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 
 import click
@@ -38,10 +39,10 @@ def search(
 
     Example: hfendpoint search "A person on a horse jumps over a broken down airplane." -k 5
     """
-    from langchain_hfendpoint import open_pinecone
     from langchain_hfendpoint._quickstart import ask
+    from langchain_hfendpoint.vectorstores import open_pinecone
 
-    text = click.get_text_stream("stdin").read().strip() if query == "-" else query
+    text = sys.stdin.read().strip() if query == "-" else query
     if not text.strip():
         raise click.BadParameter("the query is empty", param_hint="QUERY")
     workspace = Workspace.from_environment()
