@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from langchain_hfendpoint.local._endpoint.engine import Engine
-from langchain_hfendpoint.local._endpoint.hf_serve import HFServe
 from langchain_hfendpoint.local._endpoint.locating import check_weights, locate
 from langchain_hfendpoint.local._endpoint.model import describe
 from langchain_hfendpoint.local._endpoint.proxy import (
@@ -23,6 +23,9 @@ from langchain_hfendpoint.local._endpoint.tei import TEI
 from langchain_hfendpoint.local._endpoint.tokenizing import TextTokenizer
 from langchain_hfendpoint.local._endpoint.toolkit import Toolkit
 from langchain_hfendpoint.local._faults import Faults, fault_middleware
+
+if TYPE_CHECKING:
+    from langchain_hfendpoint.local._endpoint.hf_serve import HFServe
 
 _BATCH_TEXTS = 64
 _BATCH_TOKENS = 2_048
@@ -82,6 +85,11 @@ def make_application(options: EndpointOptions, *, api_key: str | None = None) ->
     if options.faults:
         before.append(fault_middleware(options.faults, answer=server.fault, spared=_SPARED_PATHS))
     app.middlewares[:0] = before
+
+    async def close(_: web.Application) -> None:
+        engine.close()
+
+    app.on_cleanup.append(close)
     return app
 
 
@@ -110,6 +118,8 @@ def _server(
     if options.flavor == "toolkit":
         return Toolkit(engine, task=options.task)
     if options.flavor == "hf-serve":
+        from langchain_hfendpoint.local._endpoint.hf_serve import HFServe  # pydantic loads slowly
+
         return HFServe(engine)
     return TEI(
         engine,
