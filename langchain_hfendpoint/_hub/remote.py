@@ -7,13 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import (
-    CommitOperationAdd,
-    CommitOperationDelete,
-    HfApi,
-    hf_hub_download,
-    snapshot_download,
-)
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import (
     HfHubHTTPError,
     HFValidationError,
@@ -27,7 +21,7 @@ from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
 
 from langchain_hfendpoint._hub.card import REPO_PLACEHOLDER
 from langchain_hfendpoint._hub.layout import CARD, DATA, MANIFEST
-from langchain_hfendpoint._hub.manifest import Manifest
+from langchain_hfendpoint._hub.manifest import Manifest, read_manifest
 from langchain_hfendpoint.errors import DataError, EmbeddedDatasetError, HubUnreachableError
 
 # The Hub takes 25,000 files in a commit, but answers no later than its proxies' time limit.
@@ -55,20 +49,30 @@ def download(repo_id: str, *, revision: str | None, token: str | None) -> Path:
         A folder in the Hub's cache.
 
     Raises:
+        EmbeddedDatasetError: If it holds no embedded data set.
         HubUnreachableError: If the Hub does not answer, and it is not in the cache.
         DataError: If there is no such repository or revision, or it may not be read.
     """
-    with _explained(repo_id, revision):
-        # The manifest first: without it, there is no need to download anything else.
-        hf_hub_download(repo_id, MANIFEST, repo_type=_KIND, revision=revision, token=token)
-        folder = snapshot_download(
-            repo_id,
-            repo_type=_KIND,
-            revision=revision,
-            token=token,
-            allow_patterns=[MANIFEST, CARD, f"{DATA}/*.parquet"],
+    api = HfApi(token=token)
+
+    def fetch(patterns: list[str], *, commit: str | None) -> Path:
+        return Path(
+            api.snapshot_download(
+                repo_id, repo_type=_KIND, revision=commit, allow_patterns=patterns
+            )
         )
-    return Path(folder)
+
+    with _explained(repo_id, revision):
+        # The manifest first: without one, there is no use in downloading anything else.
+        folder = fetch([MANIFEST], commit=revision)
+        if not (folder / MANIFEST).exists():
+            raise EmbeddedDatasetError(
+                f"{repo_id} is no embedded data set: it has no {MANIFEST}. For other data sets, "
+                "use `datasets.load_dataset` and `EmbeddedDataset.create`."
+            )
+        paths = [shard.path for shard in read_manifest(folder).shards]
+        # The cache names a folder by its commit, so both come from the same one.
+        return fetch([CARD, *paths], commit=folder.name)
 
 
 def push(
@@ -79,7 +83,6 @@ def push(
     private: bool,
     token: str | None,
     message: str,
-    files_per_commit: int = _FILES_PER_COMMIT,
 ) -> str:
     """Make a repository hold what a folder holds.
 
@@ -90,8 +93,6 @@ def push(
         private: Whether only its owner may see it.
         token: Token; else the one of `hf auth login` or `HF_TOKEN`.
         message: Commit message.
-        files_per_commit: Most shards in a commit. Where there are more, card and manifest come with
-            the last commit, so that an unfinished push is never taken for a whole data set.
 
     Returns:
         The commit.
@@ -116,8 +117,9 @@ def push(
                 f"{repo_id} holds {strangers[0]!r}, which is not part of an embedded data set. "
                 "Push to another repository, or delete the file there."
             )
-        while len(paths) > files_per_commit:
-            some, paths = paths[:files_per_commit], paths[files_per_commit:]
+        # Card and manifest come last, so that half a push is never taken for a data set.
+        while len(paths) > _FILES_PER_COMMIT:
+            some, paths = paths[:_FILES_PER_COMMIT], paths[_FILES_PER_COMMIT:]
             _commit(api, repo_id, [_add(folder, path) for path in some], message)
         card = (folder / CARD).read_text(encoding="utf-8").replace(REPO_PLACEHOLDER, repo_id)
         stale = remote.shards & remote.files - {shard.path for shard in manifest.shards}
@@ -149,7 +151,7 @@ def _prepare(api: HfApi, repo_id: str, *, private: bool) -> _Remote:
     files = frozenset(sibling.rfilename for sibling in info.siblings or ())
     if MANIFEST not in files:
         return _Remote(files, frozenset())
-    path = hf_hub_download(repo_id, MANIFEST, repo_type=_KIND, revision=info.sha, token=api.token)
+    path = api.hf_hub_download(repo_id, MANIFEST, repo_type=_KIND, revision=info.sha)
     try:
         before = Manifest.from_json(Path(path).read_bytes())
     except ValueError:
@@ -192,11 +194,6 @@ def _explained(repo_id: str, revision: str | None) -> Iterator[None]:
             f"{repo_id} needs the Hub, and HF_HUB_OFFLINE forbids asking it. Unset it."
         ) from error
     except HfHubHTTPError as error:
-        if getattr(error.response, "status_code", None) == 404:
-            raise EmbeddedDatasetError(
-                f"{repo_id} is no embedded data set: it has no {MANIFEST}. For other data sets, "
-                "use `datasets.load_dataset` and `EmbeddedDataset.create`."
-            ) from error
         raise DataError(f"The Hub refused a request for {repo_id}: {error}") from error
     except (httpx.HTTPError, LocalEntryNotFoundError, ConnectionError, TimeoutError) as error:
         reason = str(error).strip().split("\n")[0]

@@ -16,7 +16,7 @@ import pyarrow as pa
 from langchain_core.documents import Document
 
 from langchain_hfendpoint._hub.encoding import SCALE, VECTOR
-from langchain_hfendpoint._indexing.keys import key_function
+from langchain_hfendpoint._indexing.keys import content_hash, key_function
 from langchain_hfendpoint.errors import EmbeddedDatasetError
 
 ID = "id"
@@ -25,12 +25,12 @@ DIGEST_BYTES = 16
 
 _RESERVED = frozenset({ID, TEXT, VECTOR, SCALE})
 _UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError)
-_id_of_content = key_function("uuid")
+_key = key_function("uuid")
 
 
 def document_id(document: Document) -> str:
     """Give a document's own id, or else one made from its content and metadata."""
-    return document.id or _id_of_content(document)
+    return document.id or _key(document, content_hash(document.page_content))
 
 
 def row_digest(document: Document, identifier: str) -> bytes:
