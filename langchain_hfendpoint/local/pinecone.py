@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from typing_extensions import Self
@@ -26,6 +27,11 @@ class LocalPinecone(SupervisedServer):
         port: Port to listen on; 0 takes a free one.
         api_key: Key that clients must send. `None` makes one up: pinecone 7 remembers hosts by key
             and index name, so two servers should not share a key.
+        read_only: Whether to change nothing. The folder may then be in use by another server: what
+            is read is the moment at which this one started.
+        consistency_delay: Seconds until a write can be read, as in the cloud.
+        faults: Share of the data plane's requests that fail, by status: `{429: 0.05}`.
+        latency: Seconds that every request of the data plane takes longer.
         start_timeout: Seconds until the server must be ready.
 
     Raises:
@@ -49,11 +55,20 @@ class LocalPinecone(SupervisedServer):
         *,
         port: int = 0,
         api_key: str | None = None,
+        read_only: bool = False,
+        consistency_delay: float = 0.0,
+        faults: Mapping[int, float] | None = None,
+        latency: float = 0.0,
         start_timeout: float = 120.0,
     ) -> None:
         self._path = None if path is None else Path(path)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
-        self._options = ["--port", str(port)]
+        self._options = ["--port", str(port), "--latency", str(latency)]
+        self._options += ["--consistency-delay", str(consistency_delay)]
+        for status, share in (faults or {}).items():
+            self._options += ["--fault", f"{status}={share}"]
+        if read_only:
+            self._options.append("--read-only")
         self._key = api_key or f"local-{secrets.token_hex(16)}"
         super().__init__([], api_key=self._key, start_timeout=start_timeout)
 
@@ -100,3 +115,41 @@ class LocalPinecone(SupervisedServer):
         if self._temporary is not None:
             self._temporary.cleanup()
             self._temporary = None
+
+
+def dump(path: str | Path, file: str | Path) -> int:
+    """Write all indexes of a folder to one Parquet file, also while a server is using it.
+
+    Args:
+        path: The folder.
+        file: The file; overwritten if it exists.
+
+    Returns:
+        How many records were written.
+
+    Raises:
+        LocalServerError: If the folder cannot be read.
+        MissingExtraError: If pyarrow is not installed.
+    """
+    from langchain_hfendpoint.local._pinecone import dump as inside
+
+    return inside.dump(Path(path), Path(file))
+
+
+def restore(file: str | Path, path: str | Path) -> int:
+    """Fill a folder from a file that `dump` wrote.
+
+    Args:
+        file: The file.
+        path: The folder, which must not hold any index; made if it is missing.
+
+    Returns:
+        How many records were stored.
+
+    Raises:
+        LocalServerError: If the file is no dump, or the folder is in use or not empty.
+        MissingExtraError: If pyarrow is not installed.
+    """
+    from langchain_hfendpoint.local._pinecone import dump as inside
+
+    return inside.restore(Path(file), Path(path))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+import random
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from aiohttp.typedefs import Handler, Middleware
 from langchain_hfendpoint.local._pinecone import control, data_plane
 from langchain_hfendpoint.local._pinecone.data_plane import Answer, Call, Write
 from langchain_hfendpoint.local._pinecone.directory import Directory
+from langchain_hfendpoint.local._pinecone.faults import Faults
 from langchain_hfendpoint.local._pinecone.fields import Fields
 from langchain_hfendpoint.local._pinecone.wire import MAX_REQUEST_BYTES, WireError, not_found
 
@@ -48,17 +50,20 @@ _WRITES: Final[dict[tuple[str, str], Callable[[Call], Write]]] = {
 }
 
 
-def build_app(directory: Directory, *, api_key: str | None) -> web.Application:
+def build_app(
+    directory: Directory, *, api_key: str | None, faults: Faults | None = None
+) -> web.Application:
     """Make the application.
 
     Args:
         directory: The indexes; closed when the application ends.
         api_key: Key that clients must send, or `None` to accept any.
+        faults: What shall go wrong on the data plane.
 
     Returns:
         The application.
     """
-    plane = _Plane(directory, api_key)
+    plane = _Plane(directory, api_key, faults or Faults())
     app = web.Application(middlewares=[plane.guard], client_max_size=0)
     app.cleanup_ctx.append(plane.lifetime)
     app.router.add_get("/indexes", plane.list_indexes)
@@ -77,6 +82,7 @@ def build_app(directory: Directory, *, api_key: str | None) -> web.Application:
 class _Plane:
     directory: Directory
     api_key: str | None
+    faults: Faults
 
     async def lifetime(self, app: web.Application) -> AsyncIterator[None]:
         app[_POOL] = ThreadPoolExecutor(_THREADS, thread_name_prefix="pinecone-request")
@@ -91,6 +97,8 @@ class _Plane:
             data = request.path.startswith("/i/")
             try:
                 self._authenticate(request, data=data)
+                if data:
+                    await self._suffer()
                 return await handler(request)
             except WireError as error:
                 return _refusal(error, data=data)
@@ -109,6 +117,13 @@ class _Plane:
         if data:
             raise WireError(403, "PERMISSION_DENIED", "Wrong API key")
         raise WireError(401, "UNAUTHENTICATED", "Invalid API key.")
+
+    async def _suffer(self) -> None:
+        if self.faults.latency:
+            await asyncio.sleep(self.faults.latency)
+        error = self.faults.strike(random.random())  # noqa: S311 (no secret hangs on it)
+        if error is not None:
+            raise error
 
     # Control plane.
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final, cast
 
-from langchain_hfendpoint.local._pinecone.database import IndexConfig
+from langchain_hfendpoint.local._pinecone.config import IndexConfig
 from langchain_hfendpoint.local._pinecone.fields import Fields
 from langchain_hfendpoint.local._pinecone.search import Metric
 from langchain_hfendpoint.local._pinecone.wire import MAX_DIMENSION, MAX_TAGS, WireError, invalid

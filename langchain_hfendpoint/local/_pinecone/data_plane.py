@@ -94,17 +94,16 @@ def query(call: Call) -> Answer:
     limit = top_k(body.number("topK"))
     filter_ = _filter(body)
     wanted = _wanted(body, call.index)
-    with call.index.reading() as (snapshot, connection):
-        namespace = call.index.namespace(stored, snapshot)
+    with call.index.reading() as moment:
+        namespace = call.index.namespace(stored, moment.snapshot)
         matches: list[Record] = []
         if namespace is not None:
-            search = _query(call.index, namespace, snapshot, wanted, limit)
+            search = _query(call.index, namespace, moment.snapshot, wanted, limit)
             if search is not None:
                 matches = reading.search(
                     namespace,
-                    snapshot,
+                    moment,
                     search,
-                    connection,
                     filter_=filter_,
                     with_values=body.flag("includeValues"),
                     with_metadata=body.flag("includeMetadata"),
@@ -116,7 +115,7 @@ def query(call: Call) -> Answer:
             "namespace": name,
             "usage": _USAGE,
         },
-        snapshot.lsn,
+        moment.snapshot.lsn,
     )
 
 
@@ -127,10 +126,10 @@ def fetch(call: Call) -> Answer:
     ids = record_ids(call.query.get("ids", ()))
     if not ids:
         raise invalid("Invalid request: at least one ID is required")
-    with call.index.reading() as (snapshot, connection):
-        namespace = call.index.namespace(stored, snapshot)
-        records = [] if namespace is None else reading.fetch(namespace, snapshot, ids, connection)
-    return Answer(_vectors(records, name), snapshot.lsn)
+    with call.index.reading() as moment:
+        namespace = call.index.namespace(stored, moment.snapshot)
+        records = [] if namespace is None else reading.fetch(namespace, moment, ids)
+    return Answer(_vectors(records, name), moment.snapshot.lsn)
 
 
 def fetch_by_metadata(call: Call) -> Answer:
@@ -144,20 +143,21 @@ def fetch_by_metadata(call: Call) -> Answer:
     if not 1 <= limit <= 10_000:
         raise invalid(f"Invalid request: limit must be between 1 and 10000, but got {limit}")
     after = _read_token(body.text("paginationToken"))
-    with call.index.reading() as (snapshot, connection):
-        namespace = call.index.namespace(stored, snapshot)
+    with call.index.reading() as moment:
+        namespace = call.index.namespace(stored, moment.snapshot)
         records: list[Record] = []
         end = None
         if namespace is not None:
             records, end = reading.fetch_matching(
                 namespace,
-                snapshot,
+                moment,
                 filter_,
-                connection,
                 limit=limit,
                 after=int(after) if after.isdigit() else 0,
             )
-    return Answer(_paged(_vectors(records, name), None if end is None else str(end)), snapshot.lsn)
+    return Answer(
+        _paged(_vectors(records, name), None if end is None else str(end)), moment.snapshot.lsn
+    )
 
 
 def list_vectors(call: Call) -> Answer:
@@ -166,16 +166,16 @@ def list_vectors(call: Call) -> Answer:
     stored = stored_namespace(name)
     limit = _limit(call)
     after = _read_token(call.parameter("paginationToken"))
-    with call.index.reading() as (snapshot, _):
-        namespace = call.index.namespace(stored, snapshot)
+    with call.index.reading() as moment:
+        namespace = call.index.namespace(stored, moment.snapshot)
         ids: list[str] = []
         more = False
         if namespace is not None:
             ids, more = reading.list_ids(
-                namespace, snapshot, prefix=call.parameter("prefix"), after=after, limit=limit
+                namespace, moment, prefix=call.parameter("prefix"), after=after, limit=limit
             )
     body = {"vectors": [{"id": id_} for id_ in ids], "namespace": name, "usage": _USAGE}
-    return Answer(_paged(body, ids[-1] if more else None), snapshot.lsn)
+    return Answer(_paged(body, ids[-1] if more else None), moment.snapshot.lsn)
 
 
 def update(call: Call) -> Write:
@@ -229,16 +229,15 @@ def describe_index_stats(call: Call) -> Answer:
     """`POST /describe_index_stats`."""
     filter_ = _filter(Fields.parse(call.body or b"{}"))
     config = call.index.config
-    with call.index.reading() as (snapshot, connection):
+    with call.index.reading() as moment:
         total = 0
         namespaces: dict[str, dict[str, int]] = {}
-        for namespace in call.index.namespaces(snapshot):
-            count = namespace.count(snapshot)
+        for namespace in call.index.namespaces(moment.snapshot):
+            count = namespace.count(moment.snapshot)
             total += count
             if filter_ is not None:
                 count = sum(
-                    len(offsets)
-                    for _, offsets in reading.select(namespace, snapshot, filter_, connection)
+                    len(offsets) for _, offsets in reading.select(namespace, moment, filter_)
                 )
             unnamed = "" if call.version < "2025-10" else UNNAMED_NAMESPACE
             namespaces[namespace.name or unnamed] = {"vectorCount": count}
@@ -253,7 +252,7 @@ def describe_index_stats(call: Call) -> Answer:
     }
     if not config.sparse:
         body["dimension"] = config.dimension
-    return Answer(body, snapshot.lsn)
+    return Answer(body, moment.snapshot.lsn)
 
 
 def list_namespaces(call: Call) -> Answer:
@@ -261,26 +260,28 @@ def list_namespaces(call: Call) -> Answer:
     limit = _limit(call)
     prefix = call.parameter("prefix")
     after = _read_token(call.parameter("paginationToken"))
-    with call.index.reading() as (snapshot, _):
+    with call.index.reading() as moment:
         found = sorted(
             (namespace.name or UNNAMED_NAMESPACE, namespace)
-            for namespace in call.index.namespaces(snapshot)
+            for namespace in call.index.namespaces(moment.snapshot)
             if (namespace.name or UNNAMED_NAMESPACE).startswith(prefix)
         )
         later = [pair for pair in found if pair[0] > after]
-        page = [_namespace(namespace, snapshot) for _, namespace in later[:limit]]
+        page = [_namespace(namespace, moment.snapshot) for _, namespace in later[:limit]]
     body = {"namespaces": page, "total_count": len(found)}
-    return Answer(_paged(body, later[limit - 1][0] if len(later) > limit else None), snapshot.lsn)
+    return Answer(
+        _paged(body, later[limit - 1][0] if len(later) > limit else None), moment.snapshot.lsn
+    )
 
 
 def describe_namespace(call: Call) -> Answer:
     """`GET /namespaces/{namespace}`."""
     stored = stored_namespace(call.path["namespace"])
-    with call.index.reading() as (snapshot, _):
-        namespace = call.index.namespace(stored, snapshot)
+    with call.index.reading() as moment:
+        namespace = call.index.namespace(stored, moment.snapshot)
         if namespace is None:
             raise not_found("Namespace not found")
-        return Answer(_namespace(namespace, snapshot), snapshot.lsn)
+        return Answer(_namespace(namespace, moment.snapshot), moment.snapshot.lsn)
 
 
 def create_namespace(call: Call) -> Write:

@@ -8,20 +8,22 @@ its space is given back later. So a write only appends, and a commit is one fsyn
 
 from __future__ import annotations
 
+import bisect
 import json
 import os
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from langchain_hfendpoint.errors import LocalServerError
+from langchain_hfendpoint.local._pinecone.config import IndexConfig
 from langchain_hfendpoint.local._pinecone.memory import FloatRows, Rows, Sparse
-from langchain_hfendpoint.local._pinecone.search import Metric
 
 APPLICATION_ID: Final = 0x68666C70
 FORMAT_VERSION: Final = 1
@@ -33,7 +35,8 @@ CREATE TABLE blocks (
     first_row INTEGER PRIMARY KEY,
     namespace INTEGER NOT NULL,
     rows BLOB NOT NULL,
-    vectors BLOB NOT NULL
+    vectors BLOB NOT NULL,
+    checksum INTEGER NOT NULL
 );
 CREATE TABLE records (
     row INTEGER PRIMARY KEY,
@@ -46,36 +49,6 @@ CREATE TABLE graves (row INTEGER PRIMARY KEY, lsn INTEGER NOT NULL);
 """
 _PAGE_BYTES: Final = 8_192
 _FETCH: Final = 4_096
-
-
-@dataclass(frozen=True, slots=True)
-class IndexConfig:
-    """What is known of an index apart from its records.
-
-    Attributes:
-        name: Its name.
-        metric: How vectors are compared.
-        dimension: Numbers in a dense vector; 0 in a sparse index.
-        tags: Its tags.
-        deletion_protected: Whether it refuses to be deleted.
-        cloud: Where it pretends to be.
-        region: Where it pretends to be.
-        extras: Parts of the creating request that are only given back (read capacity, schema).
-    """
-
-    name: str
-    metric: Metric
-    dimension: int
-    tags: dict[str, str] = field(default_factory=dict)
-    deletion_protected: bool = False
-    cloud: str = "aws"
-    region: str = "us-east-1"
-    extras: dict[str, object] = field(default_factory=dict)
-
-    @property
-    def sparse(self) -> bool:
-        """Whether its vectors are sparse only."""
-        return self.dimension == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,23 +84,10 @@ class Database:
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
-        self._read_only = read_only
+        self.read_only = read_only
+        _require_ours(path)
         with _told_apart(path):
             self.connection = self._connect()
-            (application,) = self.connection.execute("PRAGMA application_id").fetchone()
-            (version,) = self.connection.execute("PRAGMA user_version").fetchone()
-        if application != APPLICATION_ID:
-            self.connection.close()
-            raise LocalServerError(
-                f"{path} is an SQLite file of some other program, not an index of the local "
-                "Pinecone. Give it another place, or choose another directory."
-            )
-        if version > FORMAT_VERSION:
-            self.connection.close()
-            raise LocalServerError(
-                f"{path} has format {version}, and this version of langchain-hfendpoint reads up "
-                f"to {FORMAT_VERSION}. Upgrade the package."
-            )
 
     @classmethod
     def create(cls, path: Path, config: IndexConfig) -> Database:
@@ -217,9 +177,11 @@ class Database:
             )
             rows, ids, sparse = self._records()
             cursor = self.connection.execute(
-                "SELECT namespace, rows, vectors FROM blocks ORDER BY first_row"
+                "SELECT namespace, rows, vectors, checksum FROM blocks ORDER BY first_row"
             )
-            for namespace, block_rows, block_vectors in cursor:
+            for namespace, block_rows, block_vectors, checksum in cursor:
+                if _checksum(block_rows, block_vectors) != checksum:
+                    raise _damaged(self.path, "vectors are damaged")
                 numbers = np.frombuffer(block_rows, dtype=np.int64)
                 vectors = np.frombuffer(block_vectors, dtype=np.float32)
                 vectors = vectors.reshape(len(numbers), dimension)
@@ -257,22 +219,96 @@ class Database:
         return np.concatenate([np.empty(0, dtype=np.int64), *numbers]), ids, sparse
 
     def _connect(self) -> sqlite3.Connection:
-        if not self.path.exists():
-            raise LocalServerError(f"{self.path} does not exist.")
-        mode = "ro" if self._read_only else "rw"
-        connection = sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?mode={mode}",
-            uri=True,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        if not self._read_only:
+        connection = _open(self.path, read_only=self.read_only)
+        if self.read_only:
+            connection.execute("BEGIN")  # every read sees the moment of the first one
+        else:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA wal_autocheckpoint = 4000")
         return connection
 
     # What the writer's thread does inside its transaction.
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit what is written inside, or nothing of it."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.connection.execute("COMMIT")
+        except BaseException:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            raise
+
+    def garbage(self) -> int:
+        """Count the rows whose space can be given back; some number if there are any."""
+        with _told_apart(self.path):
+            (count,) = self.connection.execute(
+                "SELECT (SELECT count(*) FROM graves) + EXISTS (SELECT 1 FROM blocks"
+                " WHERE namespace NOT IN (SELECT key FROM namespaces))"
+            ).fetchone()
+        return int(count)
+
+    def purge_rows(self, horizon: int) -> None:
+        """Give back the space of rows that are dead.
+
+        A block is rewritten when half of its rows are dead; until then their graves remain.
+
+        Args:
+            horizon: No reader will ever ask for a moment before this commit.
+        """
+        execute = self.connection.execute
+        due = [
+            row
+            for (row,) in execute("SELECT row FROM graves WHERE lsn <= ? ORDER BY row", (horizon,))
+        ]
+        self.connection.executemany("DELETE FROM records WHERE row = ?", ((row,) for row in due))
+        start = 0
+        while start < len(due):
+            found = execute(
+                "SELECT first_row, rows FROM blocks WHERE first_row <= ? ORDER BY first_row DESC",
+                (due[start],),
+            ).fetchone()
+            first, rows = found or (0, b"")
+            numbers = np.frombuffer(rows, dtype=np.int64)
+            end = bisect.bisect_right(due, int(numbers.max(initial=0)))
+            if end > start:
+                self._shrink(first, numbers, np.array(due[start:end], dtype=np.int64))
+                start = end
+            else:  # its block went with its namespace
+                execute("DELETE FROM graves WHERE row = ?", (due[start],))
+                start += 1
+
+    def purge_namespaces(self) -> None:
+        """Give back the space of namespaces that are gone."""
+        for table in ("records", "blocks"):
+            self.connection.execute(
+                f"DELETE FROM {table} WHERE namespace NOT IN (SELECT key FROM namespaces)"  # noqa: S608
+            )
+
+    def _shrink(self, first_row: int, rows: Rows, dead: Rows) -> None:
+        living = np.isin(rows, dead, assume_unique=True, invert=True)
+        left = int(np.count_nonzero(living))
+        if left * 2 > len(rows):
+            return
+        execute = self.connection.execute
+        if left:
+            (blob,) = execute(
+                "SELECT vectors FROM blocks WHERE first_row = ?", (first_row,)
+            ).fetchone()
+            vectors = np.frombuffer(blob, dtype=np.float32).reshape(len(rows), -1)
+            rows, vectors = rows[living], vectors[living]
+            execute(
+                "UPDATE blocks SET rows = ?, vectors = ?, checksum = ? WHERE first_row = ?",
+                (rows.data, vectors.data, _checksum(rows.data, vectors.data), first_row),
+            )
+        else:
+            execute("DELETE FROM blocks WHERE first_row = ?", (first_row,))
+        self.connection.executemany(
+            "DELETE FROM graves WHERE row = ?", ((row,) for row in dead.tolist())
+        )
 
     def save_config(self, config: IndexConfig) -> None:
         """Write what the index is."""
@@ -307,11 +343,12 @@ class Database:
     ) -> None:
         """Write new rows."""
         numbers = rows.tolist()
+        blob = np.ascontiguousarray(vectors).data
         self.connection.execute(
-            "INSERT INTO blocks VALUES (?, ?, ?, ?)",
-            (numbers[0], namespace, rows.data, np.ascontiguousarray(vectors).data),
+            "INSERT INTO blocks VALUES (?, ?, ?, ?, ?)",
+            (numbers[0], namespace, rows.data, blob, _checksum(rows.data, blob)),
         )
-        blobs: Iterable[bytes | None] = (
+        packed: Iterable[bytes | None] = (
             (None for _ in numbers)
             if sparse is None
             else (None if value is None else pack_sparse(value) for value in sparse)
@@ -319,8 +356,8 @@ class Database:
         self.connection.executemany(
             "INSERT INTO records VALUES (?, ?, ?, ?, ?)",
             (
-                (number, namespace, id_, blob, encoded)
-                for number, id_, blob, encoded in zip(numbers, ids, blobs, metadata, strict=True)
+                (number, namespace, id_, terms, encoded)
+                for number, id_, terms, encoded in zip(numbers, ids, packed, metadata, strict=True)
             ),
         )
 
@@ -348,6 +385,10 @@ def read_metadata(connection: sqlite3.Connection, rows: Iterable[int]) -> dict[i
     return found
 
 
+def _checksum(rows: bytes | memoryview, vectors: bytes | memoryview) -> int:
+    return zlib.crc32(vectors, zlib.crc32(rows))
+
+
 def pack_sparse(sparse: Sparse) -> bytes:
     """Write a sparse vector: its indices, then its values."""
     return sparse.indices.astype("<u4").tobytes() + sparse.values.astype("<f4").tobytes()
@@ -359,6 +400,34 @@ def unpack_sparse(blob: bytes) -> Sparse:
     return Sparse(
         np.frombuffer(blob[:half], dtype=np.uint32), np.frombuffer(blob[half:], dtype=np.float32)
     )
+
+
+def _open(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+def _require_ours(path: Path) -> None:
+    """Refuse a file that is none of ours, before anything is done to it."""
+    with _told_apart(path):
+        connection = _open(path, read_only=True)
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        connection.close()
+    if application != APPLICATION_ID:
+        raise LocalServerError(
+            f"{path} is an SQLite file of some other program, not an index of the local "
+            "Pinecone. Give it another place, or choose another directory."
+        )
+    if version > FORMAT_VERSION:
+        raise LocalServerError(
+            f"{path} has format {version}, and this version of langchain-hfendpoint reads up "
+            f"to {FORMAT_VERSION}. Upgrade the package."
+        )
 
 
 def _write_config(connection: sqlite3.Connection, config: IndexConfig) -> None:
@@ -389,5 +458,5 @@ def _told_apart(path: Path) -> Iterator[None]:
     """Turn SQLite's complaints about a file into one sentence that names it."""
     try:
         yield
-    except (sqlite3.DatabaseError, ValueError, TypeError, KeyError) as error:
+    except (sqlite3.Error, ValueError, TypeError, KeyError, IndexError) as error:
         raise _damaged(path, error) from error

@@ -12,7 +12,8 @@ from typing import IO, Final
 from typing_extensions import Self
 
 from langchain_hfendpoint.errors import LocalServerError
-from langchain_hfendpoint.local._pinecone.database import Database, IndexConfig
+from langchain_hfendpoint.local._pinecone.config import IndexConfig
+from langchain_hfendpoint.local._pinecone.database import Database
 from langchain_hfendpoint.local._pinecone.index import Index
 from langchain_hfendpoint.local._pinecone.wire import WireError, not_found
 
@@ -37,10 +38,14 @@ class Directory:
         self._path = path
         self._delay = consistency_delay
         self._mutex = threading.Lock()
+        if read_only and not path.is_dir():
+            raise LocalServerError(f"{path} is no folder, so there is nothing to read in it.")
         self._lock = None if read_only else _lock(path)
         self._indexes: dict[str, Index] = {}
         self.read_only = read_only
         try:
+            if not read_only:
+                _sweep(path)
             for file in sorted(path.glob("*.sqlite3")):
                 self._add(Database(file, read_only=read_only))
         except BaseException:
@@ -153,3 +158,12 @@ def _lock(path: Path) -> IO[bytes]:
             "with --read-only."
         ) from error
     return file
+
+
+def _sweep(path: Path) -> None:
+    """Remove what is left of indexes that were being made or deleted when a server was killed."""
+    for draft in path.glob("*.new"):
+        draft.unlink()
+    for beside in (*path.glob("*.sqlite3-wal"), *path.glob("*.sqlite3-shm")):
+        if not beside.with_name(beside.name[:-4]).exists():
+            beside.unlink()

@@ -49,15 +49,16 @@ class Condition:
         Returns:
             Whether the condition holds.
         """
-        return self._holds(value) is not self.negated
+        return self.holds(value) is not self.negated
 
-    def _holds(self, value: Value | None) -> bool:
+    def holds(self, value: Value | None) -> bool:
+        """Decide for one value, apart from the negation."""
         if value is None:
             return False
         if self.operator == "$exists":
             return True
         if isinstance(value, list):
-            return any(self._holds(item) for item in value)
+            return any(self.holds(item) for item in value)
         if self.operator in _ORDER:
             return is_number(value) and _ORDER[self.operator](value, self.operands[0])  # type: ignore[arg-type]
         return any(same(value, operand) for operand in self.operands)

@@ -7,6 +7,7 @@ or an older one where a consistency delay is asked for, and never wait for the w
 
 from __future__ import annotations
 
+import logging
 import queue
 import sqlite3
 import threading
@@ -20,13 +21,19 @@ from typing import Final, Generic, TypeVar, cast
 
 import numpy as np
 
-from langchain_hfendpoint.local._pinecone.database import Database, IndexConfig
+from langchain_hfendpoint.local._pinecone.columns import ColumnCache
+from langchain_hfendpoint.local._pinecone.config import IndexConfig
+from langchain_hfendpoint.local._pinecone.database import Database
 from langchain_hfendpoint.local._pinecone.memory import FloatRows, Namespace, Snapshot, Sparse
+from langchain_hfendpoint.local._pinecone.reading import Moment
 from langchain_hfendpoint.local._pinecone.wire import WireError, not_found
 
 T = TypeVar("T")
 
+_LOG = logging.getLogger(__name__)
 _MAX_GROUP: Final = 64
+_IDLE_SECONDS: Final = 1.0
+_TIDY_ROWS: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +67,24 @@ class Committed(Generic[T]):
 
 
 class Transaction:
-    """What one operation may do; it sees the operations before it, also those of its own group."""
+    """What one operation may do; it sees the operations before it, also those of its own group.
+
+    Attributes:
+        lsn: The commit it is part of.
+        garbage: How many rows and namespaces it made useless.
+    """
 
     def __init__(self, index: Index, lsn: int) -> None:
         self._index = index
         self._database = index.database
         self.lsn = lsn
-        self.connection = index.database.connection
+        self.garbage = 0
 
     @property
-    def snapshot(self) -> Snapshot:
+    def moment(self) -> Moment:
         """The newest moment, including this operation's own changes."""
-        return Snapshot(self.lsn, self._index.next_row)
+        snapshot = Snapshot(self.lsn, self._index.next_row)
+        return Moment(snapshot, self._database.connection, self._index.columns)
 
     @property
     def config(self) -> IndexConfig:
@@ -85,7 +98,7 @@ class Transaction:
 
     def find(self, name: str) -> Namespace | None:
         """Find a namespace."""
-        return self._index.namespace(name, self.snapshot)
+        return self._index.namespace(name, self.moment.snapshot)
 
     def existing(self, name: str) -> Namespace:
         """Find a namespace that must be there.
@@ -108,6 +121,7 @@ class Transaction:
         """Take a namespace away with all its records."""
         self._database.drop_namespace(namespace.key)
         namespace.died = self.lsn
+        self.garbage += 1
 
     def put(self, namespace: Namespace, batch: Batch) -> None:
         """Store records, replacing those of the same ids."""
@@ -124,6 +138,7 @@ class Transaction:
         if living:
             self._database.bury(living.values(), lsn=self.lsn)
             namespace.bury(living, lsn=self.lsn)
+            self.garbage += len(living)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,31 +173,38 @@ class Index:
         self._lock = threading.Lock()
         self._readers: Counter[int] = Counter()
         self._connections: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
+        self._namespaces: dict[str, tuple[Namespace, ...]] = {}
+        self._moments: deque[tuple[float, Snapshot]] = deque()
+        self._garbage = 0
         self._load()
-        self._writes: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._closed = False
-        self._writer = threading.Thread(target=self._run, name=f"pinecone-{self.config.name}")
-        self._writer.start()
+        self._writes: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._writer: threading.Thread | None = None
+        if database.read_only:
+            # The one connection keeps the moment at which the index was opened.
+            self._connections.put(database.connection)
+        else:
+            self._writer = threading.Thread(target=self._run, name=f"pinecone-{self.config.name}")
+            self._writer.start()
 
     # Reading.
 
     @contextmanager
-    def reading(self) -> Iterator[tuple[Snapshot, sqlite3.Connection]]:
+    def reading(self) -> Iterator[Moment]:
         """Hold on to the newest moment that may be read.
 
         Yields:
-            The moment, and a connection to read metadata with.
+            The moment.
         """
         with self._lock:
             snapshot = self._visible()
             self._readers[snapshot.lsn] += 1
         try:
+            connection = self._connection()
             try:
-                connection = self._connections.get_nowait()
-            except queue.Empty:
-                connection = self.database.reader()
-            yield snapshot, connection
-            self._connections.put(connection)
+                yield Moment(snapshot, connection, self.columns)
+            finally:
+                self._connections.put(connection)
         finally:
             with self._lock:
                 self._readers[snapshot.lsn] -= 1
@@ -214,17 +236,30 @@ class Index:
             A future that is done when the operation is on disk, or holds its error.
         """
         future: Future[Committed[T]] = Future()
-        self._writes.put(_Write(operation, cast("Future[Committed[object]]", future)))
+        with self._lock:
+            if self._closed:
+                raise not_found(f"Resource {self.config.name} not found")
+            self._writes.put(_Write(operation, cast("Future[Committed[object]]", future)))
         return future
 
     def close(self) -> None:
         """Commit what is queued, and close the file."""
-        self._closed = True
-        self._writes.put(None)
-        self._writer.join()
+        with self._lock:
+            self._closed = True
+            self._writes.put(None)
+        if self._writer is not None:
+            self._writer.join()
         while not self._connections.empty():
             self._connections.get().close()
         self.database.close()
+
+    def _connection(self) -> sqlite3.Connection:
+        if self.database.read_only:
+            return self._connections.get()
+        try:
+            return self._connections.get_nowait()
+        except queue.Empty:
+            return self.database.reader()
 
     # For the transaction.
 
@@ -250,38 +285,76 @@ class Index:
     # The writer's thread.
 
     def _run(self) -> None:
+        try:
+            self._work()
+        finally:
+            with self._lock:
+                self._closed = True
+            while not self._writes.empty():
+                write = self._writes.get()
+                if write is not None:
+                    write.future.set_exception(WireError(503, "UNAVAILABLE", "Index is closed"))
+
+    def _work(self) -> None:
         stopping = False
         while not stopping:
-            group = [self._writes.get()]
-            while len(group) < _MAX_GROUP and not self._writes.empty():
-                group.append(self._writes.get())
+            group = self._next_group()
             stopping = None in group
             self._commit([write for write in group if write is not None])
+            if not group or stopping or self._garbage >= _TIDY_ROWS:
+                try:
+                    self._tidy()
+                except Exception:  # noqa: BLE001 (nothing is lost, and writers wait for this thread)
+                    _LOG.exception("Could not tidy up %s", self.database.path)
+                    self._garbage = 0
+
+    def _next_group(self) -> list[_Write | None]:
+        """Wait for writes; an empty group means that there is time to tidy up."""
+        try:
+            group = [self._writes.get(timeout=_IDLE_SECONDS if self._garbage else None)]
+        except queue.Empty:
+            return []
+        while len(group) < _MAX_GROUP and not self._writes.empty():
+            group.append(self._writes.get())
+        return group
+
+    def _tidy(self) -> None:
+        """Give back the space of rows that nobody can see any more."""
+        if not self._garbage:
+            return
+        with self._lock:
+            oldest = min(self._readers, default=self._lsn)
+            horizon = min(oldest, self._visible().lsn)
+        self._namespaces = {
+            name: kept
+            for name, versions in self._namespaces.items()
+            if (kept := tuple(version for version in versions if version.died > horizon))
+        }
+        for versions in self._namespaces.values():
+            for namespace in versions:
+                namespace.forget(horizon)
+        everything = horizon == self._lsn
+        with self.database.transaction():
+            self.database.purge_rows(horizon)
+            if everything:
+                self.database.purge_namespaces()
+        # What a reader still holds is tidied up when there is time again.
+        self._garbage = 0 if everything else 1
 
     def _commit(self, group: list[_Write]) -> None:
         if not group:
             return
-        connection = self.database.connection
         outcomes: list[Committed[object] | WireError] = []
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            for write in group:
-                transaction = Transaction(self, self._lsn + 1)
-                try:
-                    value = write.operation(transaction)
-                except WireError as error:
-                    outcomes.append(error)
-                else:
-                    self._lsn += 1
-                    outcomes.append(Committed(value, self._lsn))
-            self.database.save_counters(lsn=self._lsn, next_row=self._next_row)
-            connection.execute("COMMIT")
+            with self.database.transaction():
+                for write in group:
+                    outcomes.append(self._perform(write))  # noqa: PERF401 (it has effects)
+                self.database.save_counters(lsn=self._lsn, next_row=self._next_row)
         except Exception as error:  # noqa: BLE001 (whatever it is, its writers must hear of it)
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            self._load()
+            _LOG.exception("Could not write to %s", self.database.path)
             for write in group:
                 write.future.set_exception(error)
+            self._load()
             return
         with self._lock:
             self._publish(Snapshot(self._lsn, self._next_row))
@@ -291,11 +364,22 @@ class Index:
             else:
                 write.future.set_result(outcome)
 
+    def _perform(self, write: _Write) -> Committed[object] | WireError:
+        transaction = Transaction(self, self._lsn + 1)
+        try:
+            value = write.operation(transaction)
+        except WireError as error:
+            return error
+        self._lsn += 1
+        self._garbage += transaction.garbage
+        return Committed(value, self._lsn)
+
     def _load(self) -> None:
         """Fill the memory from the file."""
+        self.columns = ColumnCache()
         self._lsn, self._next_row = self.database.counters()
         by_key: dict[int, Namespace] = {}
-        self._namespaces: dict[str, tuple[Namespace, ...]] = {}
+        self._namespaces = {}
         for stored in self.database.namespaces():
             namespace = Namespace(
                 stored.key, stored.name, dimension=self.config.dimension, born=self._lsn
@@ -304,12 +388,13 @@ class Index:
             by_key[stored.key] = namespace
             self._namespaces[stored.name] = (namespace,)
         self._next_key = self.database.last_namespace()
+        self._garbage = self.database.garbage()
         for block in self.database.blocks(self.config.dimension):
             owner = by_key.get(block.namespace)
             if owner is not None:
                 owner.append(block.rows, block.ids, block.vectors, block.sparse)
         with self._lock:
-            self._moments: deque[tuple[float, Snapshot]] = deque()
+            self._moments.clear()
             self._snapshot = Snapshot(self._lsn, self._next_row)
 
     def _publish(self, snapshot: Snapshot) -> None:

@@ -11,6 +11,7 @@ Only one thread, the index's writer, calls the methods that change something.
 from __future__ import annotations
 
 import bisect
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -65,7 +66,17 @@ class Segment:
         dead: How many of them are dead.
     """
 
-    __slots__ = ("dead", "died", "filled", "ids", "norms", "rows", "sparse", "vectors")
+    __slots__ = (
+        "__weakref__",
+        "dead",
+        "died",
+        "filled",
+        "ids",
+        "norms",
+        "rows",
+        "sparse",
+        "vectors",
+    )
 
     def __init__(self, capacity: int, dimension: int) -> None:
         self.vectors = np.empty((capacity, dimension), dtype=np.float32)
@@ -100,6 +111,19 @@ class Segment:
                 if value is not None:
                     self.sparse[offset] = value
         self.filled = end
+
+    def take_over(self, other: Segment, offsets: Rows) -> None:
+        """Copy rows of another segment, dead or alive."""
+        start = self.filled
+        places = offsets.tolist()
+        self.append(
+            other.rows[offsets],
+            [other.ids[place] for place in places],
+            other.vectors[offsets],
+            [other.sparse.get(place) for place in places] if other.sparse else None,
+        )
+        self.died[start : self.filled] = other.died[offsets]
+        self.dead += int(np.count_nonzero(other.died[offsets] != ALIVE))
 
     def extent(self, snapshot: Snapshot) -> int:
         """Count the rows, from the front, that were born by the snapshot."""
@@ -183,8 +207,9 @@ class Namespace:
             segment, offset = self._place(row)
             segment.died[offset] = lsn
             segment.dead += 1
-            del self._current[id_]
+            # In this order: `find` looks here after it has looked among the current ones.
             self._former.setdefault(id_, []).append(row)
+            del self._current[id_]
 
     def find(self, id_: str, snapshot: Snapshot) -> tuple[Segment, int] | None:
         """Find the version of a record that a snapshot sees.
@@ -196,25 +221,18 @@ class Namespace:
         Returns:
             Segment and offset, or `None` if the record does not exist then.
         """
-        row = self._current.get(id_)
-        former = self._former.get(id_, ())
-        for candidate in (*former, row):
-            if candidate is not None and candidate < snapshot.next_row:
-                segment, offset = self._place(candidate)
-                if segment.died[offset] > snapshot.lsn:
+        current = self._current.get(id_)
+        for row in (current, *self._former.get(id_, ())):
+            if row is not None and row < snapshot.next_row:
+                segment, offset = self._place(row)
+                # A former row may just have been compacted away: then another lies there.
+                if segment.rows[offset] == row and segment.died[offset] > snapshot.lsn:
                     return segment, offset
         return None
 
     def count(self, snapshot: Snapshot) -> int:
         """Count the records a snapshot sees."""
         return sum(int(np.count_nonzero(part.visible(snapshot))) for part in self.segments)
-
-    def scan(self, snapshot: Snapshot) -> Iterator[tuple[Segment, NDArray[np.int64]]]:
-        """Go through the records a snapshot sees: each segment with its visible offsets."""
-        for segment in self.segments:
-            offsets = np.flatnonzero(segment.visible(snapshot))
-            if len(offsets):
-                yield segment, offsets
 
     def forget(self, horizon: int) -> None:
         """Give up the versions that died at or before a commit.
@@ -227,34 +245,42 @@ class Namespace:
             for id_, rows in self._former.items()
             if (kept := [row for row in rows if self._died(row) > horizon])
         }
-        self.segments = tuple(
-            compacted
-            for segment in self.segments
-            if (compacted := self._compact(segment, horizon)) is not None
-        )
+        compacted: list[Segment] = []
+        for worn, group in itertools.groupby(self.segments, key=self._is_worn):
+            run = list(group)
+            if worn and (len(run) > 1 or _mostly_dead(run[0])):
+                compacted.extend(self._rewritten(run, horizon))
+            else:
+                compacted.extend(run)
+        self.segments = tuple(compacted)
 
     def _grow(self) -> None:
         total = sum(len(segment.rows) for segment in self.segments)
         capacity = min(self._cap, max(_FIRST_CAPACITY, total))
         self.segments = (*self.segments, Segment(capacity, self._dimension))
 
-    def _compact(self, segment: Segment, horizon: int) -> Segment | None:
-        if segment.dead * 2 < segment.filled or (segment.room and segment is self.segments[-1]):
-            return segment
-        kept = np.flatnonzero(segment.died[: segment.filled] > horizon)
-        if not len(kept):
-            return None
-        smaller = Segment(len(kept), self._dimension)
-        offsets = kept.tolist()
-        smaller.append(
-            segment.rows[kept],
-            [segment.ids[offset] for offset in offsets],
-            segment.vectors[kept],
-            [segment.sparse.get(offset) for offset in offsets],
-        )
-        smaller.died[:] = segment.died[kept]
-        smaller.dead = int(np.count_nonzero(smaller.died != ALIVE))
-        return smaller
+    def _is_worn(self, segment: Segment) -> bool:
+        """Tell whether a segment is better rewritten, perhaps together with its neighbours."""
+        if segment is self.segments[-1]:
+            return False
+        return _mostly_dead(segment) or segment.filled <= self._cap // 4
+
+    def _rewritten(self, run: Sequence[Segment], horizon: int) -> Iterator[Segment]:
+        """Copy the rows of neighbours that somebody may still read, segment by segment."""
+        kept = [np.flatnonzero(part.died[: part.filled] > horizon) for part in run]
+        left = sum(map(len, kept))
+        target: Segment | None = None
+        for segment, offsets in zip(run, kept, strict=True):
+            while len(offsets):
+                if target is None or not target.room:
+                    if target is not None:
+                        yield target
+                    target = Segment(min(left, self._cap), self._dimension)
+                part, offsets = offsets[: target.room], offsets[target.room :]
+                left -= len(part)
+                target.take_over(segment, part)
+        if target is not None:
+            yield target
 
     def _died(self, row: int) -> int:
         segment, offset = self._place(row)
@@ -264,4 +290,9 @@ class Namespace:
         segments = self.segments
         position = bisect.bisect_right(segments, row, key=lambda part: int(part.rows[0])) - 1
         segment = segments[position]
-        return segment, int(np.searchsorted(segment.rows[: segment.filled], row))
+        offset = int(np.searchsorted(segment.rows[: segment.filled], row))
+        return segment, min(offset, segment.filled - 1)
+
+
+def _mostly_dead(segment: Segment) -> bool:
+    return segment.dead * 2 >= segment.filled

@@ -73,7 +73,7 @@ def update_one(
 
     def operation(transaction: Transaction) -> None:
         found = transaction.existing(namespace)
-        place = found.find(id_, transaction.snapshot)
+        place = found.find(id_, transaction.moment.snapshot)
         if place is not None:
             segment, offset = place
             batch = _versions(transaction, segment, [offset], metadata)
@@ -136,9 +136,7 @@ def _matching(
 ) -> list[tuple[Segment, list[int]]]:
     return [
         (segment, offsets.tolist())
-        for segment, offsets in select(
-            namespace, transaction.snapshot, filter_, transaction.connection
-        )
+        for segment, offsets in select(namespace, transaction.moment, filter_)
     ]
 
 
@@ -147,7 +145,7 @@ def _versions(
 ) -> Batch:
     """Copy records, with some metadata set."""
     rows = segment.rows[np.array(offsets)].tolist()
-    encoded = read_metadata(transaction.connection, rows)
+    encoded = read_metadata(transaction.moment.connection, rows)
     return Batch(
         [segment.ids[offset] for offset in offsets],
         segment.vectors[np.array(offsets)],

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from langchain_hfendpoint.local._pinecone.columns import ColumnCache
 from langchain_hfendpoint.local._pinecone.database import read_metadata
-from langchain_hfendpoint.local._pinecone.filters import Filter, matches
+from langchain_hfendpoint.local._pinecone.filters import Filter
 from langchain_hfendpoint.local._pinecone.memory import (
     FloatRows,
     Namespace,
@@ -17,8 +18,22 @@ from langchain_hfendpoint.local._pinecone.memory import (
     Snapshot,
     Sparse,
 )
-from langchain_hfendpoint.local._pinecone.metadata import decode_metadata
 from langchain_hfendpoint.local._pinecone.search import Offsets, Query, top_k
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a reader holds.
+
+    Attributes:
+        snapshot: The moment it sees.
+        connection: Reads metadata.
+        columns: Metadata fields that filters have asked for before.
+    """
+
+    snapshot: Snapshot
+    connection: sqlite3.Connection
+    columns: ColumnCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,45 +56,40 @@ class Record:
 
 
 def select(
-    namespace: Namespace, snapshot: Snapshot, filter_: Filter | None, connection: sqlite3.Connection
+    namespace: Namespace, moment: Moment, filter_: Filter | None
 ) -> Iterator[tuple[Segment, Offsets]]:
     """Go through the records that satisfy a filter.
 
     Args:
         namespace: Where to look.
-        snapshot: The moment.
+        moment: The moment.
         filter_: The filter, or `None` for all records.
-        connection: Reads metadata.
 
     Yields:
         Segments with the ascending offsets of the records found in them.
     """
-    for segment, offsets in namespace.scan(snapshot):
-        if filter_ is None:
+    for segment in namespace.segments:
+        found = segment.visible(moment.snapshot)
+        if filter_ is not None and found.any():
+            found &= moment.columns.decide(filter_, segment, len(found), moment.connection)
+        offsets = np.flatnonzero(found)
+        if len(offsets):
             yield segment, offsets
-            continue
-        found = read_metadata(connection, segment.rows[offsets].tolist())
-        keep = [
-            matches(filter_, decode_metadata(found.get(row)))
-            for row in segment.rows[offsets].tolist()
-        ]
-        yield segment, offsets[np.array(keep, dtype=bool)]
 
 
 def search(
     namespace: Namespace,
-    snapshot: Snapshot,
+    moment: Moment,
     query: Query,
-    connection: sqlite3.Connection,
     *,
     filter_: Filter | None,
     with_values: bool,
     with_metadata: bool,
 ) -> list[Record]:
     """Find the nearest records; the nearest comes first."""
-    found = top_k(select(namespace, snapshot, filter_, connection), query)
+    found = top_k(select(namespace, moment, filter_), query)
     rows = [int(match.segment.rows[match.offset]) for match in found]
-    encoded = read_metadata(connection, rows) if with_metadata else {}
+    encoded = read_metadata(moment.connection, rows) if with_metadata else {}
     return [
         _record(
             match.segment,
@@ -92,19 +102,18 @@ def search(
     ]
 
 
-def fetch(
-    namespace: Namespace, snapshot: Snapshot, ids: Sequence[str], connection: sqlite3.Connection
-) -> list[Record]:
+def fetch(namespace: Namespace, moment: Moment, ids: Sequence[str]) -> list[Record]:
     """Read records by id, whole; those that do not exist are left out."""
-    places = [place for id_ in dict.fromkeys(ids) if (place := namespace.find(id_, snapshot))]
-    return _whole(places, connection)
+    places = [
+        place for id_ in dict.fromkeys(ids) if (place := namespace.find(id_, moment.snapshot))
+    ]
+    return _whole(places, moment)
 
 
 def fetch_matching(
     namespace: Namespace,
-    snapshot: Snapshot,
+    moment: Moment,
     filter_: Filter,
-    connection: sqlite3.Connection,
     *,
     limit: int,
     after: int,
@@ -113,9 +122,8 @@ def fetch_matching(
 
     Args:
         namespace: Where to look.
-        snapshot: The moment.
+        moment: The moment.
         filter_: The filter.
-        connection: Reads metadata.
         limit: Records in a page.
         after: Where the page before ended; 0 for the first.
 
@@ -123,24 +131,24 @@ def fetch_matching(
         The records, and where the page ends if there are more.
     """
     places: list[tuple[Segment, int]] = []
-    for segment, offsets in select(namespace, snapshot, filter_, connection):
+    for segment, offsets in select(namespace, moment, filter_):
         later = offsets[segment.rows[offsets] > after]
         places.extend((segment, offset) for offset in later[: limit + 1 - len(places)].tolist())
         if len(places) > limit:
             break
     page = places[:limit]
     more = len(places) > limit
-    return _whole(page, connection), int(page[-1][0].rows[page[-1][1]]) if more else None
+    return _whole(page, moment), int(page[-1][0].rows[page[-1][1]]) if more else None
 
 
 def list_ids(
-    namespace: Namespace, snapshot: Snapshot, *, prefix: str, after: str, limit: int
+    namespace: Namespace, moment: Moment, *, prefix: str, after: str, limit: int
 ) -> tuple[list[str], bool]:
     """Read a page of ids in bytewise order.
 
     Args:
         namespace: Where to look.
-        snapshot: The moment.
+        moment: The moment.
         prefix: How the ids begin.
         after: The last id of the page before; `""` for the first.
         limit: Ids in a page.
@@ -150,16 +158,16 @@ def list_ids(
     """
     found = sorted(
         id_
-        for segment, offsets in namespace.scan(snapshot)
+        for segment, offsets in select(namespace, moment, None)
         for id_ in map(segment.ids.__getitem__, offsets.tolist())
         if id_ > after and id_.startswith(prefix)
     )
     return found[:limit], len(found) > limit
 
 
-def _whole(places: list[tuple[Segment, int]], connection: sqlite3.Connection) -> list[Record]:
+def _whole(places: list[tuple[Segment, int]], moment: Moment) -> list[Record]:
     rows = [int(segment.rows[offset]) for segment, offset in places]
-    encoded = read_metadata(connection, rows)
+    encoded = read_metadata(moment.connection, rows)
     return [
         _record(segment, offset, encoded.get(row), with_values=True)
         for (segment, offset), row in zip(places, rows, strict=True)

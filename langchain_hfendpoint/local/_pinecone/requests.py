@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from langchain_hfendpoint.local._pinecone.database import IndexConfig
+from langchain_hfendpoint.local._pinecone.config import IndexConfig
 from langchain_hfendpoint.local._pinecone.fields import Fields
 from langchain_hfendpoint.local._pinecone.index import Batch
 from langchain_hfendpoint.local._pinecone.memory import FloatRows, Sparse
