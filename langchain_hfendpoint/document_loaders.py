@@ -25,6 +25,7 @@ from langchain_hfendpoint._nli.items import Choice, Item, Kind
 from langchain_hfendpoint._nli.pipeline import Plan, run
 from langchain_hfendpoint._nli.report import Counts, LoadReport
 from langchain_hfendpoint._nli.sources import TextFormat, source_of
+from langchain_hfendpoint._nli.stream import Collected
 from langchain_hfendpoint._progress import progress_bar
 from langchain_hfendpoint.errors import ConfigurationError
 
@@ -91,6 +92,9 @@ class SNLILoader(BaseLoader):
         unlabelled: Whether rows without a gold label are kept or dropped; by default kept for
             sentences and dropped for pairs.
         unique: Whether only the first of equal texts is given.
+        collect: What a unique Document tells of its duplicates: `"rows"` (their row numbers, in
+            `duplicate_rows`), `"labels"` (all labels of the text, in `label_names`). The source
+            is read twice for it.
         include_other: Whether the metadata holds the other sentence of the pair too.
         metadata_columns: Further columns for the metadata.
         offset: Documents to leave out at the start.
@@ -134,6 +138,7 @@ class SNLILoader(BaseLoader):
         template: str = "{premise}\n{hypothesis}",
         unlabelled: Literal["keep", "drop"] | None = None,
         unique: bool = False,
+        collect: Sequence[Collected] = (),
         include_other: bool = False,
         metadata_columns: Sequence[str] = (),
         offset: int = 0,
@@ -148,6 +153,24 @@ class SNLILoader(BaseLoader):
         storage_options: Mapping[str, Any] | None = None,
         show_progress: bool | None = False,
     ) -> None:
+        _check(
+            {
+                "collect needs unique=True": bool(collect) and not unique,
+                f'collect={collect!r}: known are "labels" and "rows"': not (
+                    set(collect) <= {"labels", "rows"} and not isinstance(collect, str)
+                ),
+                f"offset={offset} is negative": offset < 0,
+                f"limit={limit} is negative": limit is not None and limit < 0,
+                f"shuffle_buffer={shuffle_buffer} is less than 1": shuffle_buffer < 1,
+                f'on_error={on_error!r}: known are "raise" and "skip"': on_error
+                not in {"raise", "skip"},
+                f'unlabelled={unlabelled!r}: known are "keep" and "drop"': unlabelled
+                not in {None, "keep", "drop"},
+                f"template={template!r} cannot be filled in with premise, hypothesis and label": (
+                    not _can_fill_in(template)
+                ),
+            }
+        )
         given = dict(columns or {})
         if column not in _KINDS:
             given["hypothesis"] = column
@@ -162,6 +185,7 @@ class SNLILoader(BaseLoader):
             on_error=on_error,
             shard=(0, 1),
             unique=unique,
+            collect=tuple(collect),
             shuffle=shuffle,
             shuffle_buffer=shuffle_buffer,
             offset=offset,
@@ -173,7 +197,7 @@ class SNLILoader(BaseLoader):
             split=split,
             revision=revision,
             streaming=streaming,
-            token=api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key,
+            token=SecretStr(api_key) if isinstance(api_key, str) else api_key,
             file_format=file_format,
             text=TextFormat(
                 encoding, delimiter, quoting, None if column_names is None else tuple(column_names)
@@ -325,3 +349,17 @@ class SNLILoader(BaseLoader):
             id=item.key.hex(),
             metadata={**item.extra, **metadata},
         )
+
+
+def _check(faults: Mapping[str, bool]) -> None:
+    for fault, is_there in faults.items():
+        if is_there:
+            raise ConfigurationError(f"SNLILoader: {fault}.")
+
+
+def _can_fill_in(template: str) -> bool:
+    try:
+        template.format(premise="", hypothesis="", label="")
+    except (LookupError, ValueError):
+        return False
+    return True

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from huggingface_hub import HfApi
 from huggingface_hub.errors import (
-    HfHubHTTPError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
 from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
+from pydantic import SecretStr
 
 from langchain_hfendpoint._extras import import_extra
 from langchain_hfendpoint.errors import DataError, HubUnreachableError
@@ -49,7 +49,7 @@ class HubDataset:
     split: str
     revision: str | None
     streaming: bool
-    token: str | None
+    token: SecretStr | None
 
     def open(self) -> Opened:
         """Open it as a `datasets.Dataset` or `IterableDataset`.
@@ -63,30 +63,49 @@ class HubDataset:
         """
         datasets = import_extra("datasets", "datasets")
         unreachable = self._ask()
-        options: dict[str, Any] = {}
-        if unreachable is not None:
-            options["download_config"] = datasets.DownloadConfig(local_files_only=True)
         try:
-            opened = datasets.load_dataset(
+            if unreachable is not None:
+                return self._from_cache(unreachable)
+            return datasets.load_dataset(
                 self.repository,
                 self.configuration,
                 split=self.split,
                 revision=self.revision,
                 streaming=self.streaming,
-                token=self.token,
-                **options,
+                token=self._token,
             )
-        except (OSError, ValueError, httpx.HTTPError, HfHubHTTPError) as error:
-            if unreachable is not None:
-                raise unreachable from error
+        except HubUnreachableError:
+            raise
+        except (OSError, ValueError, httpx.HTTPError) as error:
             raise DataError(f"{self.repository}: {error}") from error
-        return opened
+
+    @property
+    def _token(self) -> str | None:
+        return None if self.token is None else self.token.get_secret_value()
+
+    def _from_cache(self, unreachable: HubUnreachableError) -> Opened:
+        """Open what `datasets` has downloaded before, without the retries it would make first."""
+        cache = import_extra("datasets.packaged_modules.cache.cache", "datasets")
+        try:
+            builder = cache.Cache(
+                repo_id=self.repository,
+                dataset_name=self.repository.rsplit("/", maxsplit=1)[-1],
+                config_name=self.configuration,
+                version="auto",
+                hash="auto",
+            )
+        except ValueError as error:
+            raise unreachable from error
+        # The cache knows commits, not what branches and tags point to.
+        if self.revision not in {None, "main", builder.hash}:
+            raise unreachable
+        return builder.as_dataset(split=self.split)
 
     def _ask(self) -> HubUnreachableError | None:
         """Ask the Hub for the data set; give the error if it does not answer."""
         try:
             HfApi().dataset_info(
-                self.repository, revision=self.revision, timeout=_PATIENCE, token=self.token
+                self.repository, revision=self.revision, timeout=_PATIENCE, token=self._token
             )
         except RevisionNotFoundError as error:
             raise DataError(f"{self.repository} has no revision {self.revision!r}.") from error

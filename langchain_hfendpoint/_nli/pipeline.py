@@ -11,7 +11,15 @@ from langchain_hfendpoint._nli.items import Choice, Item, Picker
 from langchain_hfendpoint._nli.labels import label_reader
 from langchain_hfendpoint._nli.report import Counts
 from langchain_hfendpoint._nli.sources import Source
-from langchain_hfendpoint._nli.stream import share, shuffled, window, without_duplicates
+from langchain_hfendpoint._nli.stream import (
+    Collected,
+    repeats,
+    share,
+    shuffled,
+    window,
+    with_repeats,
+    without_duplicates,
+)
 from langchain_hfendpoint.errors import BrokenRowError, DataError
 
 
@@ -27,6 +35,7 @@ class Plan:
         on_error: What to do about broken rows.
         shard: (index, number) of this worker among several.
         unique: Whether duplicates are dropped.
+        collect: What is told of the duplicates that are dropped; costs a second pass.
         shuffle: Seed of the order; the source's order if `None`.
         shuffle_buffer: Items to draw from when shuffling.
         offset: Items to leave out at the start.
@@ -40,6 +49,7 @@ class Plan:
     on_error: Literal["raise", "skip"]
     shard: tuple[int, int]
     unique: bool
+    collect: tuple[Collected, ...]
     shuffle: int | None
     shuffle_buffer: int
     offset: int
@@ -60,17 +70,23 @@ def run(source: Source, plan: Plan, counts: Counts) -> Iterator[list[Item]]:
     Raises:
         DataError: If the source cannot be read as asked.
     """
-    batches = _picked(source, plan, counts)
-    index, of = plan.shard
-    if of > 1:
-        batches = share(batches, index, of)
+    found = repeats(_shared(source, plan, Counts())) if plan.collect else {}
+    batches = _shared(source, plan, counts)
     if plan.unique:
         batches = without_duplicates(batches, counts)
+    if plan.collect:
+        batches = with_repeats(batches, found, plan.collect)
     if plan.shuffle is not None:
         batches = shuffled(batches, seed=plan.shuffle, buffer=plan.shuffle_buffer)
     for batch in window(batches, offset=plan.offset, limit=plan.limit):
         counts.kept += len(batch)
         yield batch
+
+
+def _shared(source: Source, plan: Plan, counts: Counts) -> Iterator[list[Item]]:
+    index, of = plan.shard
+    batches = _picked(source, plan, counts)
+    return share(batches, index, of) if of > 1 else batches
 
 
 def _picked(source: Source, plan: Plan, counts: Counts) -> Iterator[list[Item]]:

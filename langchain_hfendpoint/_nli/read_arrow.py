@@ -71,7 +71,7 @@ def parquet_reader(file: DataFile) -> Iterator[ArrowReader]:
     lib = import_extra("pyarrow", "datasets")
     with file.open_seekable() as stream:
         try:
-            opened = parquet.ParquetFile(stream)
+            opened = parquet.ParquetFile(stream, page_checksum_verification=True)
             yield ArrowReader(
                 origin=file.path,
                 names=opened.schema_arrow.names,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pydantic import SecretStr
+
 from langchain_hfendpoint._extras import import_extra
 from langchain_hfendpoint._nli.batch import OnBroken, Reader
 from langchain_hfendpoint._nli.files import (
@@ -223,7 +225,7 @@ def source_of(
     split: str | None,
     revision: str | None,
     streaming: bool,
-    token: str | None,
+    token: SecretStr | None,
     file_format: Format | None,
     text: TextFormat,
     storage_options: Mapping[str, Any],
