@@ -44,10 +44,14 @@ class LazyGroup(click.Group):
     lazy={
         "quickstart": "langchain_hfendpoint._cli.quickstart.quickstart",
         "search": "langchain_hfendpoint._cli.search.search",
+        "embed": "langchain_hfendpoint._cli.embed.embed",
+        "push": "langchain_hfendpoint._cli.push.push",
+        "index": "langchain_hfendpoint._cli.index.index",
         "endpoint": "langchain_hfendpoint._cli.endpoint.endpoint",
         "indexes": "langchain_hfendpoint._cli.indexes.indexes",
         "local": "langchain_hfendpoint._cli.local.local",
         "doctor": "langchain_hfendpoint._cli.doctor.doctor",
+        "bench": "langchain_hfendpoint._cli.bench.bench",
     },
     context_settings={"help_option_names": ["-h", "--help"]},
 )
