@@ -88,9 +88,14 @@ async def read_chunks(
         return
     calls = calls or in_worker_thread
     chunks = await calls(lambda: _cut(source, size))
-    while some := await calls(lambda: _read_ahead(chunks)):
+    while True:
+        some, error = await calls(lambda: _read_ahead(chunks))
         for chunk in some:
             yield chunk
+        if error is not None:
+            raise error
+        if not some:
+            return
 
 
 def _as_async(source: DocumentSource, *, prefer_async: bool) -> AsyncIterable[Document] | None:
@@ -144,12 +149,18 @@ def _cut_embedded(
             yield Chunk(documents[part], vectors[part])
 
 
-def _read_ahead(chunks: Iterator[Chunk]) -> list[Chunk]:
-    """Read a chunk, and more as long as that takes next to no time: each visit costs some."""
+def _read_ahead(chunks: Iterator[Chunk]) -> tuple[list[Chunk], Exception | None]:
+    """Read a chunk, and more as long as that takes next to no time: each visit costs some.
+
+    What was read before the source failed is not to be lost, so its error comes beside it.
+    """
     some: list[Chunk] = []
     until = time.monotonic() + _READ_AHEAD_SECONDS
-    for chunk in chunks:
-        some.append(chunk)
-        if len(some) == _READ_AHEAD_CHUNKS or time.monotonic() > until:
-            break
-    return some
+    try:
+        for chunk in chunks:
+            some.append(chunk)
+            if len(some) == _READ_AHEAD_CHUNKS or time.monotonic() > until:
+                break
+    except Exception as error:  # noqa: BLE001 (raised by read_chunks)
+        return some, error
+    return some, None

@@ -1,0 +1,359 @@
+"""index(): sources, failures, order, memory; beside parity and the stores' own tests."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from langchain_core.document_loaders import BaseLoader
+from langchain_core.documents import Document
+from langchain_core.indexing import InMemoryRecordManager
+from langchain_core.indexing.api import IndexingException
+from langchain_core.vectorstores import InMemoryVectorStore
+
+from langchain_hfendpoint import SQLiteRecordManager, aindex, index
+from langchain_hfendpoint._provenance import Provenance
+from langchain_hfendpoint.errors import ConfigurationError, IndexingError, MetadataError
+from tests.support.indexing import CountingEmbeddings, TickingRecordManager, documents, stored
+
+
+@pytest.fixture
+def store() -> InMemoryVectorStore:
+    return InMemoryVectorStore(CountingEmbeddings())
+
+
+@pytest.fixture
+def records() -> TickingRecordManager:
+    return TickingRecordManager()
+
+
+def texts_of(store: InMemoryVectorStore) -> list[str]:
+    return sorted(text for text, _ in stored(store).values())
+
+
+class LazyLoader(BaseLoader):
+    def lazy_load(self) -> Iterator[Document]:
+        yield from documents("a", "b", "c")
+
+
+class AsyncLoader(BaseLoader):
+    async def alazy_load(self) -> AsyncIterator[Document]:
+        for document in documents("a", "b", "c"):
+            yield document
+
+
+class EagerLoader(BaseLoader):
+    def load(self) -> list[Document]:
+        return documents("a", "b", "c")
+
+
+async def an_async_generator() -> AsyncIterator[Document]:
+    for document in documents("a", "b", "c"):
+        yield document
+
+
+SOURCES = {
+    "lazy loader": LazyLoader,
+    "async loader": AsyncLoader,
+    "list": lambda: documents("a", "b", "c"),
+    "generator": lambda: (document for document in documents("a", "b", "c")),
+    "async generator": an_async_generator,
+}
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_every_kind_of_source_is_read(
+    kind: str, store: InMemoryVectorStore, records: TickingRecordManager
+) -> None:
+    assert index(SOURCES[kind](), records, store, batch_size=2)["num_added"] == 3
+    assert texts_of(store) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+async def test_every_kind_of_source_is_read_by_the_async_face(
+    kind: str, store: InMemoryVectorStore, records: TickingRecordManager
+) -> None:
+    assert (await aindex(SOURCES[kind](), records, store, batch_size=2))["num_added"] == 3
+    assert texts_of(store) == ["a", "b", "c"]
+
+
+def test_a_loader_that_can_only_load_everything_is_read(
+    store: InMemoryVectorStore, records: TickingRecordManager
+) -> None:
+    assert index(EagerLoader(), records, store)["num_added"] == 3
+
+
+def test_no_source_is_told_as_such(
+    store: InMemoryVectorStore, records: TickingRecordManager
+) -> None:
+    with pytest.raises(ConfigurationError, match="no source of documents"):
+        index(42, records, store)  # type: ignore[arg-type]
+
+
+def test_a_source_is_never_read_far_ahead_of_what_is_stored(records: TickingRecordManager) -> None:
+    read = 0
+    furthest = 0
+
+    class Slow(CountingEmbeddings):
+        def embed_documents(self, texts: list[str]) -> list[list[float]]:
+            nonlocal furthest
+            furthest = max(furthest, read - len(store.store))
+            return super().embed_documents(texts)
+
+    def source() -> Iterator[Document]:
+        nonlocal read
+        for number in range(30_000):
+            read += 1
+            yield Document(str(number))
+
+    store = InMemoryVectorStore(Slow())
+    assert index(source(), records, store)["num_added"] == 30_000
+    assert furthest < 12_000
+
+
+def test_source_and_record_manager_are_used_in_the_callers_thread(
+    store: InMemoryVectorStore,
+) -> None:
+    threads: set[int] = set()
+
+    class Bound(TickingRecordManager):
+        def __init__(self) -> None:
+            super().__init__()
+            # A connection that refuses to be used by another thread.
+            self.connection = sqlite3.connect(":memory:")
+
+        def exists(self, keys: Sequence[str]) -> list[bool]:
+            self.connection.execute("SELECT 1")
+            return super().exists(keys)
+
+    def source() -> Iterator[Document]:
+        for document in documents("a", "b"):
+            threads.add(threading.get_ident())
+            yield document
+
+    index(source(), Bound(), store)
+    assert threads == {threading.get_ident()}
+
+
+async def test_the_sync_face_works_inside_a_running_loop(
+    store: InMemoryVectorStore, records: TickingRecordManager
+) -> None:
+    assert index(documents("a", "b"), records, store)["num_added"] == 2
+
+
+def test_a_source_that_fails_leaves_what_came_before_stored_and_recorded(
+    store: InMemoryVectorStore, records: TickingRecordManager
+) -> None:
+    def source() -> Iterator[Document]:
+        yield from documents(*"abcd")
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        index(source(), records, store, batch_size=2)
+    assert texts_of(store) == list("abcd")
+    assert sorted(records.list_keys()) == sorted(store.store)
+
+
+def test_a_store_that_fails_ends_the_run_and_nothing_of_that_batch_is_recorded(
+    records: TickingRecordManager,
+) -> None:
+    store = InMemoryVectorStore(CountingEmbeddings(poison="bad"))
+    with pytest.raises(ValueError, match="cannot embed 'bad'"):
+        index(documents("a", "b", "bad", "c", "d", "e"), records, store, batch_size=2)
+    assert sorted(records.list_keys()) == sorted(store.store)
+    assert "bad" not in texts_of(store)
+
+
+@pytest.mark.parametrize("kind", ["record manager", "source id"])
+def test_a_failure_anywhere_comes_out_as_it_is(kind: str, store: InMemoryVectorStore) -> None:
+    class Broken(TickingRecordManager):
+        def update(self, *arguments: Any, **options: Any) -> None:
+            raise ZeroDivisionError("broken")
+
+    def broken(document: Document) -> str:
+        raise ZeroDivisionError("broken")
+
+    if kind == "record manager":
+        with pytest.raises(ZeroDivisionError):
+            index(documents(*"abcdef"), Broken(), store, batch_size=2)
+    else:
+        with pytest.raises(ZeroDivisionError):
+            index(documents("a"), TickingRecordManager(), store, source_id_key=broken)
+
+
+def test_metadata_that_cannot_be_hashed_are_told_as_such(
+    store: InMemoryVectorStore, records: TickingRecordManager
+) -> None:
+    with pytest.raises(MetadataError, match="convert_metadata"):
+        index(documents("a", odd=object()), records, store)
+    result = index(
+        [*documents("a", odd=object()), *documents("b")], records, store, on_error="skip"
+    )
+    assert result["num_added"] == 1
+    assert len(result.failed) == 1
+
+
+def test_the_sources_of_failed_documents_are_not_cleaned_up(
+    store: InMemoryVectorStore, records: TickingRecordManager
+) -> None:
+    index(
+        [*documents("old 1", source="1"), *documents("old 2", source="2")],
+        records,
+        store,
+        source_id_key="source",
+    )
+
+    def without_two(document: Document) -> str:
+        if document.page_content == "new 2":
+            raise MetadataError("cannot be keyed")
+        return document.page_content
+
+    new = [*documents("new 1", source="1"), *documents("new 2", source="2")]
+    for cleanup in ("full", "scoped_full", "incremental"):
+        result = index(
+            new,
+            records,
+            store,
+            source_id_key="source",
+            cleanup=cleanup,  # type: ignore[arg-type]
+            key_encoder=without_two,
+            on_error="skip",
+        )
+        assert len(result.failed) == 1
+        assert result["num_deleted"] == 0
+    assert "old 2" in texts_of(store)
+
+
+def test_a_store_that_cannot_delete_is_refused(records: TickingRecordManager) -> None:
+    class Append(InMemoryVectorStore):
+        delete = InMemoryVectorStore.__mro__[1].delete  # type: ignore[attr-defined]
+
+    with pytest.raises(ConfigurationError, match="does not implement delete"):
+        index(documents("a"), records, Append(CountingEmbeddings()))
+
+
+def test_a_deletion_that_fails_is_langchain_cores_exception_too(
+    records: TickingRecordManager,
+) -> None:
+    class Stubborn(InMemoryVectorStore):
+        def delete(self, ids: Any = None, **kwargs: Any) -> Any:
+            return False
+
+    store = Stubborn(CountingEmbeddings())
+    index(documents("a"), records, store)
+    with pytest.raises(IndexingException) as caught:
+        index([], records, store, cleanup="full")
+    assert isinstance(caught.value, IndexingError)
+    assert len(records.list_keys()) == 1
+
+
+def test_a_store_known_not_to_be_thread_safe_is_written_to_by_the_callers_thread(
+    records: TickingRecordManager,
+) -> None:
+    threads: set[int] = set()
+
+    class FAISS(InMemoryVectorStore):
+        def add_documents(self, documents: list[Document], **kwargs: Any) -> list[str]:
+            threads.add(threading.get_ident())
+            return super().add_documents(documents, **kwargs)
+
+    index(documents(*"abcdefgh"), records, FAISS(CountingEmbeddings()), batch_size=2)
+    assert threads == {threading.get_ident()}
+
+
+def test_other_stores_have_several_batches_in_flight(records: TickingRecordManager) -> None:
+    together = threading.Barrier(4, timeout=30)
+
+    class Slow(InMemoryVectorStore):
+        def add_documents(self, documents: list[Document], **kwargs: Any) -> list[str]:
+            together.wait()
+            return super().add_documents(documents, **kwargs)
+
+    store = Slow(CountingEmbeddings())
+    assert index(documents(*"abcdefgh"), records, store, batch_size=1)["num_added"] == 8
+
+
+class Embedded:
+    """An embedded data set of three documents."""
+
+    provenance = Provenance(dimension=2)
+
+    def lazy_load_vectors(
+        self,
+    ) -> Iterator[tuple[Sequence[Document], npt.NDArray[np.float32]]]:
+        yield documents("a", "b"), np.eye(2, dtype=np.float32)
+        yield documents("c"), np.ones((1, 2), dtype=np.float32)
+
+
+def test_an_embedded_data_set_is_not_given_to_a_store_that_would_embed_it_again(
+    store: InMemoryVectorStore, records: TickingRecordManager
+) -> None:
+    with pytest.raises(ConfigurationError, match="embeds by itself"):
+        index(Embedded(), records, store)
+
+
+def test_something_else_than_a_store_is_refused(records: TickingRecordManager) -> None:
+    with pytest.raises(ConfigurationError, match="no vector store"):
+        index(documents("a"), records, object())  # type: ignore[arg-type]
+
+
+def test_a_document_is_known_again_after_a_restart(
+    store: InMemoryVectorStore, tmp_path: Any
+) -> None:
+    path = tmp_path / "records.sqlite"
+    index(documents("a", "b"), SQLiteRecordManager("x", path), store)
+    result = index(documents("a", "b", "c"), SQLiteRecordManager("x", path), store)
+    assert (result["num_added"], result["num_skipped"]) == (1, 2)
+
+
+def test_default_keys_are_uuids_that_depend_on_text_and_metadata(
+    store: InMemoryVectorStore, records: TickingRecordManager
+) -> None:
+    import uuid
+
+    shuffled = [Document("a", metadata={"x": 1, "y": 2}), Document("a", metadata={"y": 2, "x": 1})]
+    index([*shuffled, *documents("a", x=1), *documents("b", x=1)], records, store)
+    assert len(store.store) == 3
+    for key in store.store:
+        assert uuid.UUID(key).version == 8
+        assert str(uuid.UUID(key)) == key
+
+
+async def test_cancelling_the_async_face_stops_it_and_keeps_what_is_recorded(
+    store: InMemoryVectorStore, records: TickingRecordManager
+) -> None:
+    started = asyncio.Event()
+
+    async def endless() -> AsyncIterator[Document]:
+        number = 0
+        while True:
+            yield Document(str(number))
+            number += 1
+            if number == 500:
+                started.set()
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(aindex(endless(), records, store))
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert set(records.list_keys()) <= set(store.store)
+
+
+def test_progress_is_shown_only_when_asked_for(
+    store: InMemoryVectorStore, capfd: pytest.CaptureFixture[str]
+) -> None:
+    index(documents("a", "b"), InMemoryRecordManager("x"), store)
+    assert capfd.readouterr() == ("", "")
+    index(documents("a", "b", "c"), InMemoryRecordManager("y"), store, progress=True)
+    shown = capfd.readouterr().err
+    assert "Indexing" in shown
+    assert "3/3" in shown
