@@ -305,7 +305,7 @@ def test_something_else_than_a_store_is_refused(records: TickingRecordManager) -
 
 
 def test_a_document_is_known_again_after_a_restart(
-    store: InMemoryVectorStore, tmp_path: Any
+    store: InMemoryVectorStore, tmp_path: Path
 ) -> None:
     path = tmp_path / "records.sqlite"
     index(documents("a", "b"), SQLiteRecordManager("x", path), store)
