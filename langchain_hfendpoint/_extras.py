@@ -8,7 +8,7 @@ from typing import Literal
 
 from langchain_hfendpoint.errors import MissingExtraError
 
-Extra = Literal["pinecone", "datasets", "local"]
+Extra = Literal["pinecone", "datasets", "local", "bench"]
 
 
 def import_extra(module: str, extra: Extra) -> ModuleType:
