@@ -30,6 +30,8 @@ API_KEY_VARIABLE = "HFENDPOINT_LOCAL_API_KEY"
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _STOP_SECONDS = 10.0
 _DRAIN_SECONDS = 5.0
+_MAX_LINE_BYTES = 1024 * 1024
+"""A request line may name a thousand ids (Pinecone's fetch); aiohttp's own limit is 8 KB."""
 
 
 class SupervisedServer:
@@ -188,7 +190,9 @@ async def _serve(
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     _stop_on_signals(loop, stop, ignore_interrupt=supervised)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_DRAIN_SECONDS)
+    runner = web.AppRunner(
+        app, access_log=None, shutdown_timeout=_DRAIN_SECONDS, max_line_size=_MAX_LINE_BYTES
+    )
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port, backlog=1024)
