@@ -279,8 +279,10 @@ REFUSALS = [
     (
         {"inputs": "a", "prompt_name": "query"},
         422,
-        "Input validation error: `default-prompt-name` is set to `query` but no prompts were found "
-        "in the Sentence Transformers configuration",
+        (
+            "Input validation error: `default-prompt-name` is set to `query` but no prompts were "
+            "found in the Sentence Transformers configuration"
+        ),
     ),
     (
         {"inputs": "a", "dimensions": 0},
@@ -290,8 +292,10 @@ REFUSALS = [
     (
         {"inputs": "a", "dimensions": 385},
         422,
-        "Input validation error: `dimensions` should be smaller than the maximum embedding "
-        "dimension.",
+        (
+            "Input validation error: `dimensions` should be smaller than the maximum embedding "
+            "dimension."
+        ),
     ),
 ]
 

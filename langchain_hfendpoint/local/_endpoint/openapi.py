@@ -4,57 +4,65 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from langchain_hfendpoint.local._endpoint.model import ModelDescription
 from langchain_hfendpoint.local._endpoint.settings import Task, TEISettings
 
 _Schema = dict[str, object]
 
-_TOKEN_ID: _Schema = {"type": "integer", "minimum": 0, "maximum": 4_294_967_295}
-_IDS: _Schema = {"type": "array", "items": _TOKEN_ID}
-_TEXT: _Schema = {"type": "string"}
-_INPUT: _Schema = {
-    "anyOf": [_TEXT, _IDS, {"type": "array", "items": {"anyOf": [_TEXT, _IDS]}}],
-}
+_TEXT: _Schema = {"type": "string", "minLength": 1}
 _FLAG: _Schema = {"type": "boolean"}
 _MAYBE_FLAG: _Schema = {"type": ["boolean", "null"]}
 _MAYBE_TEXT: _Schema = {"type": ["string", "null"]}
-_MAYBE_COUNT: _Schema = {"type": ["integer", "null"], "minimum": 0}
 _VECTORS: _Schema = {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}
 
 
-def describe_api(settings: TEISettings, *, task: Task) -> _Schema:
+def describe_api(settings: TEISettings, model: ModelDescription, *, task: Task) -> _Schema:
     """Describe the routes, the requests they take and every answer they give.
 
     Args:
         settings: How TEI is configured.
+        model: The model.
         task: What `POST /` does.
 
     Returns:
         An OpenAPI document.
     """
+    limit = settings.max_client_batch_size
+    token_id: _Schema = {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": model.architecture.vocabulary - 1,
+    }
+    ids = _list(token_id, limit=model.max_input_length)
+    inputs = {"anyOf": [_TEXT, ids, _list({"anyOf": [_TEXT, ids]}, limit=limit)]}
+    dimensions = {"type": ["integer", "null"], "minimum": 1, "maximum": model.dimension}
     directions = ["Left", "Right"] + (["left", "right"] if settings.since_1_9 else [])
+    prompt: _Schema = {"enum": [None, *model.prompts]}
     cutting: _Schema = {
         "truncate": _MAYBE_FLAG,
         "truncation_direction": {"type": "string", "enum": directions},
-        "prompt_name": _MAYBE_TEXT,
+        "prompt_name": prompt,
     }
+    embed_all = _object({"inputs": inputs, **cutting}, "inputs")
     embed = _object(
-        {"inputs": _INPUT, "normalize": _FLAG, "dimensions": _MAYBE_COUNT, **cutting}, "inputs"
+        {"inputs": inputs, "normalize": _FLAG, "dimensions": dimensions, **cutting}, "inputs"
     )
     openai = _object(
         {
-            "input": _INPUT,
+            "input": inputs,
             "model": _MAYBE_TEXT,
             "user": _MAYBE_TEXT,
             "encoding_format": {"type": "string", "enum": ["float", "base64"]},
-            "dimensions": _MAYBE_COUNT,
+            "dimensions": dimensions,
         },
         "input",
     )
-    sentences: _Schema = {"type": "array", "items": _TEXT}
     similarity = _object(
         {
             "inputs": _object(
-                {"source_sentence": _TEXT, "sentences": sentences}, "source_sentence", "sentences"
+                {"source_sentence": _TEXT, "sentences": _list(_TEXT, limit=limit - 1)},
+                "source_sentence",
+                "sentences",
             ),
             "parameters": {"anyOf": [_object(cutting), {"type": "null"}]},
         },
@@ -62,21 +70,20 @@ def describe_api(settings: TEISettings, *, task: Task) -> _Schema:
     )
     tokenize = _object(
         {
-            "inputs": {"anyOf": [_TEXT, sentences]},
+            "inputs": {"anyOf": [_TEXT, _list(_TEXT, limit=limit)]},
             "add_special_tokens": _FLAG,
-            "prompt_name": _MAYBE_TEXT,
+            "prompt_name": prompt,
         },
         "inputs",
     )
     decode = _object(
-        {"ids": {"anyOf": [_IDS, {"type": "array", "items": _IDS}]}, "skip_special_tokens": _FLAG},
-        "ids",
+        {"ids": {"anyOf": [ids, _list(ids, limit=limit)]}, "skip_special_tokens": _FLAG}, "ids"
     )
     anything: _Schema = {"type": "object"}
     posts: Mapping[str, tuple[_Schema, _Schema]] = {
         "/": (similarity if task == "sentence-similarity" else embed, {}),
         "/embed": (embed, _VECTORS),
-        "/embed_all": (embed, {"type": "array", "items": _VECTORS}),
+        "/embed_all": (embed_all, {"type": "array", "items": _VECTORS}),
         "/v1/embeddings": (openai, anything),
         "/embeddings": (openai, anything),
         "/similarity": (similarity, {"type": "array", "items": {"type": "number"}}),
@@ -100,6 +107,10 @@ def describe_api(settings: TEISettings, *, task: Task) -> _Schema:
         "paths": paths,
         "components": {"securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
     }
+
+
+def _list(items: _Schema, *, limit: int) -> _Schema:
+    return {"type": "array", "items": items, "minItems": 1, "maxItems": limit}
 
 
 def _object(properties: _Schema, *required: str) -> _Schema:

@@ -189,7 +189,7 @@ class TEI:
         return web.Response(text=page, content_type="text/html")
 
     async def _show_openapi(self, _: web.Request) -> web.Response:
-        return json_answer(describe_api(self._settings, task=self._task))
+        return json_answer(describe_api(self._settings, self._model, task=self._task))
 
     async def _embed(self, body: bytes) -> web.Response:
         start = perf_counter()

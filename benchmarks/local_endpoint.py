@@ -1,0 +1,237 @@
+"""How much of the bare model's speed reaches a client of the local endpoint.
+
+Measures, in turns so that noise hits all alike: the bare runtime on batches sorted by length, and
+the server over HTTP with requests of 1, 8 and 32 texts in arrival order, 64 in flight. Also the
+time from start to the first answer, and the server's memory. With `--peers PYTHON`, the interpreter
+of an environment with sentence-transformers and hf-serve, those run on the same texts.
+
+    python benchmarks/local_endpoint.py ../shared/data/snli/validation.parquet
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import click
+import pyarrow.parquet as pq
+
+from langchain_hfendpoint.local import LocalEndpoint
+from langchain_hfendpoint.local._endpoint.locating import locate
+from langchain_hfendpoint.local._endpoint.model import describe
+from langchain_hfendpoint.local._endpoint.runtime import CTranslate2Runtime, pool
+from langchain_hfendpoint.local._endpoint.tokenizing import TextInput, TextTokenizer
+
+IN_FLIGHT = 64
+SENTENCE_TRANSFORMERS = """
+import json, sys, time
+from sentence_transformers import SentenceTransformer
+model = SentenceTransformer(sys.argv[1], device="cpu")
+texts = json.load(sys.stdin)
+model.encode(texts[:64], batch_size=32)
+start = time.perf_counter()
+model.encode(texts, batch_size=32)
+print(len(texts) / (time.perf_counter() - start))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Texts a second of wall-clock time, and of the CPU time of all cores."""
+
+    wall: float
+    cpu: float
+
+
+def bare_runtime(texts: Sequence[str], *, cores: int) -> Callable[[int], Rate]:
+    """Make a function that gives the rate for a batch size, tokenizing not counted."""
+    model = describe(locate())
+    tokenizer = TextTokenizer(model.source.directory, max_input_length=model.max_input_length)
+    runtime = CTranslate2Runtime(model, dtype="float32", workers=cores)
+    ids = sorted(tokenizer.encode([TextInput(text) for text in texts]), key=len)
+
+    def compute(batch: Sequence[Sequence[int]]) -> None:
+        pool(runtime.forward(batch), [len(one) for one in batch], "mean")
+
+    def measure(size: int) -> Rate:
+        batches = [ids[start : start + size] for start in range(0, len(ids), size)]
+        with ThreadPoolExecutor(cores) as workers:
+            start, cpu = time.perf_counter(), time.process_time()
+            list(workers.map(compute, batches))
+            took, cpu = time.perf_counter() - start, time.process_time() - cpu
+            return Rate(len(ids) / took, cores * len(ids) / cpu)
+
+    return measure
+
+
+def over_http(server: LocalEndpoint, texts: Sequence[str], *, size: int, cores: int) -> Rate:
+    """Give the rate for requests of `size` texts; the client's own CPU time counts too."""
+    cpu = time.process_time() + cpu_seconds(server.pid)
+    took = send_all(server.url, "/embed", texts, size=size)
+    cpu = time.process_time() + cpu_seconds(server.pid) - cpu
+    return Rate(len(texts) / took, cores * len(texts) / cpu)
+
+
+def send_all(url: str, path: str, texts: Sequence[str], *, size: int) -> float:
+    """Send all texts in requests of `size`, 64 in flight; give the seconds it took."""
+    address = url.removeprefix("http://")
+    requests = []
+    for start in range(0, len(texts), size):
+        body = json.dumps({"inputs": texts[start : start + size]}).encode()
+        head = f"POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n"
+        requests.append(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+
+    async def send(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while requests:
+            writer.write(requests.pop())
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            if not head.startswith(b"http/1.1 200"):
+                raise click.ClickException(f"the server answered {head.decode()}")
+            length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
+            await reader.readexactly(length)
+
+    async def run() -> float:
+        host, port = address.split(":")
+        connections = [
+            await asyncio.open_connection(host, int(port), limit=1 << 20) for _ in range(IN_FLIGHT)
+        ]
+        start = time.perf_counter()
+        await asyncio.gather(*(send(*connection) for connection in connections))
+        took = time.perf_counter() - start
+        for _, writer in connections:
+            writer.close()
+        return took
+
+    requests.reverse()
+    return asyncio.run(run())
+
+
+def first_answer() -> tuple[float, float]:
+    """Give the seconds from start to the first answer, and the server's memory in MB after it."""
+    start = time.perf_counter()
+    with LocalEndpoint() as endpoint:
+        request = urllib.request.Request(
+            f"{endpoint.url}/embed", b'{"inputs":"a"}', {"Content-Type": "application/json"}
+        )
+        urllib.request.urlopen(request).read()
+        return time.perf_counter() - start, memory(endpoint.pid)
+
+
+def memory(pid: int | None) -> float:
+    """Give the most memory a process ever held, in MB (Linux)."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise click.ClickException("this system does not tell the memory of a process")
+
+
+def cpu_seconds(pid: int | None) -> float:
+    """Give the CPU time of a process (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def hf_serve(python: str, directory: Path) -> Iterator[str]:
+    """Run hf-serve on the model, and wait until it is up."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = str(Path(python).parent / "hf-serve")
+    arguments = ["--model-dir", str(directory), "--task", "sentence-embeddings"]
+    process = subprocess.Popen(
+        [command, *arguments, "--device", "cpu", "--host", "127.0.0.1", "--port", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            try:
+                urllib.request.urlopen(f"{url}/health").read()
+                break
+            except OSError:
+                time.sleep(0.5)
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def sentence_transformers(python: str, directory: Path, texts: Sequence[str]) -> float:
+    """Give the texts a second of sentence-transformers, which sorts them itself."""
+    command = [python, "-c", SENTENCE_TRANSFORMERS, str(directory)]
+    done = subprocess.run(
+        command, input=json.dumps(texts), capture_output=True, text=True, check=True
+    )
+    return float(done.stdout.split()[-1])
+
+
+@click.command()
+@click.argument("data", type=click.Path(exists=True, dir_okay=False))
+@click.option("--texts", "count", default=3000, show_default=True, help="How many hypotheses.")
+@click.option("--rounds", default=3, show_default=True)
+@click.option("--peers", help="Python with sentence-transformers and hf-serve.")
+def main(data: str, count: int, rounds: int, peers: str | None) -> None:
+    """Measure the local endpoint on the column `hypothesis` of a Parquet file."""
+    texts = pq.read_table(data, columns=["hypothesis"])["hypothesis"].to_pylist()[:count]
+    cores = len(os.sched_getaffinity(0))
+    print(f"{len(texts)} texts, {cores} cores")
+    seconds, peak = first_answer()
+    print(f"start to first answer {seconds:.2f} s, memory {peak:.0f} MB")
+
+    bare = bare_runtime(texts, cores=cores)
+    rates: dict[str, list[Rate]] = {}
+    with LocalEndpoint(max_concurrent_requests=IN_FLIGHT * 32) as endpoint:
+        over_http(endpoint, texts[:640], size=32, cores=cores)
+        for _ in range(rounds):
+            for size in (32, 64, 128):
+                rates.setdefault(f"bare, batches of {size}", []).append(bare(size))
+            for size in (32, 8, 1):
+                rate = over_http(endpoint, texts, size=size, cores=cores)
+                rates.setdefault(f"HTTP, {size} a request", []).append(rate)
+        print(f"memory under load {memory(endpoint.pid):.0f} MB")
+    report(rates)
+    if peers is None:
+        print("peers not measured: --peers PYTHON, with sentence-transformers and hf-serve there")
+        return
+    compare(peers, texts, rates)
+
+
+def report(rates: dict[str, list[Rate]]) -> None:
+    """Print each rate beside its share of the best bare rate of the same round."""
+    bare = [measured for name, measured in rates.items() if name.startswith("bare")]
+    walls = [max(rate.wall for rate in one) for one in zip(*bare, strict=True)]
+    cpus = [max(rate.cpu for rate in one) for one in zip(*bare, strict=True)]
+    for name, measured in rates.items():
+        wall = median(rate.wall / of for rate, of in zip(measured, walls, strict=True))
+        cpu = median(rate.cpu / of for rate, of in zip(measured, cpus, strict=True))
+        texts = median(rate.wall for rate in measured)
+        print(f"{name:22s}{texts:7.0f} texts/s{wall:6.0%} of bare ({cpu:.0%} by CPU time)")
+
+
+def compare(python: str, texts: Sequence[str], rates: dict[str, list[Rate]]) -> None:
+    """Print how many times as fast as each peer the server is."""
+    directory = locate().directory
+    ours = median(rate.wall for rate in rates["HTTP, 32 a request"])
+    some = texts[:1000]
+    theirs = sentence_transformers(python, directory, some)
+    print(f"{'sentence-transformers':22s}{theirs:7.0f} texts/s: we are {ours / theirs:.1f}x")
+    with hf_serve(python, directory) as url:
+        theirs = len(some) / send_all(url, "/", some, size=32)
+        print(f"{'hf-serve, 32 a request':22s}{theirs:7.0f} texts/s: we are {ours / theirs:.1f}x")
+
+
+if __name__ == "__main__":
+    main()
