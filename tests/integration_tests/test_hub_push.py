@@ -1,6 +1,5 @@
 """To the Hub and back, with real huggingface_hub and `datasets` in processes of their own."""
 
-import functools
 import json
 import os
 import subprocess
@@ -11,53 +10,30 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from huggingface_hub import cached_assets_path, constants
 from langchain_core.documents import Document
 from pydantic import SecretStr
 
 from langchain_hfendpoint import EmbeddedDataset
-from langchain_hfendpoint._hub import matrix, remote
+from langchain_hfendpoint._hub import remote
 from langchain_hfendpoint.errors import DataError, EmbeddedDatasetError, HubUnreachableError
 from tests.support.embeddings import HashEmbeddings
+from tests.support.hub_caches import Caches, use_hub
 from tests.support.hub_push_server import PushHubServer
 
 ROOT = Path(__file__).resolve().parents[2]
 REPO = "me/snli-minilm"
 
 
-class Caches:
-    """Gives huggingface_hub, in this process, a new and empty cache."""
-
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._folder = folder
-        self._monkeypatch = monkeypatch
-        self._count = 0
-
-    def new(self) -> None:
-        self._count += 1
-        cache = str(self._folder / str(self._count))
-        self._monkeypatch.setattr(constants, "HF_HUB_CACHE", cache)
-
-
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[PushHubServer]:
-    """A Hub that huggingface_hub, in this process, takes for the Hub."""
     with PushHubServer() as server:
-        monkeypatch.setattr(constants, "ENDPOINT", server.url)
-        template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-        monkeypatch.setenv("HF_TOKEN", server.token)
+        use_hub(server, monkeypatch)
         yield server
 
 
 @pytest.fixture
 def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Caches:
-    own = functools.partial(cached_assets_path, assets_dir=tmp_path / "assets")
-    monkeypatch.setattr(matrix, "cached_assets_path", own)
-    caches = Caches(tmp_path / "caches", monkeypatch)
-    caches.new()
-    return caches
+    return Caches(tmp_path / "caches", monkeypatch)
 
 
 @pytest.fixture
