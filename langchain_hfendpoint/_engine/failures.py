@@ -51,6 +51,7 @@ _ABOUT_OPTIONS = (
     "dimensions is",
     "matryoshka",
     "missing field",
+    "Field required",
     "unknown variant",
 )
 _NOT_AN_EMBEDDER = ("not an embedding model", "does not support embeddings", "Model not supported")

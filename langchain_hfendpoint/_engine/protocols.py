@@ -148,12 +148,16 @@ def _tei_form(server: ServerInfo, options: WireOptions) -> WireForm:
 def _openai_form(server: ServerInfo, options: WireOptions) -> WireForm:
     _refuse(server, options, "prompt_name")
     vllm = server.software == "vllm"
+    model = options.model or server.model
+    if model is None and server.software == "hf-serve":
+        # It wants a name and echoes any; it knows none itself when it serves a mounted folder.
+        model = "default"
     if not vllm or options.truncate is False:
         _refuse(server, options, "truncate", "truncation_direction")
     return _form(
         server.openai_path,
         "input",
-        model=options.model or server.model,
+        model=model,
         encoding_format="base64",
         truncate_prompt_tokens=-1 if vllm and options.truncate else None,
         truncation_side=options.truncation_direction if vllm else None,

@@ -81,6 +81,12 @@ def request(server: ServerInfo, **options: Any) -> tuple[str, dict[str, Any]]:
             "/v1/embeddings",
             {"input": ["a", "b"], "model": "mine", "encoding_format": "base64"},
         ),
+        (
+            ServerInfo("openai", "hf-serve"),
+            {},
+            "/v1/embeddings",
+            {"input": ["a", "b"], "model": "default", "encoding_format": "base64"},
+        ),
         (HF_SERVE, {"prompt_name": "q"}, "", {"inputs": ["a", "b"], "prompt_name": "q"}),
         (SERVERLESS, {}, "", {"inputs": ["a", "b"], "normalize": True}),
     ],
