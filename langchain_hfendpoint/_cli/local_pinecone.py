@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -83,7 +84,9 @@ def pinecone(
     if restore_file is not None or dump_file is not None:
         return
 
-    # NumPy and aiohttp's server are imported only where a server runs.
+    # NumPy reads this once, when it is imported: the search has threads of its own.
+    for library in ("OPENBLAS", "OMP", "MKL", "VECLIB"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     from langchain_hfendpoint.local._pinecone.app import build_app
     from langchain_hfendpoint.local._pinecone.directory import Directory
     from langchain_hfendpoint.local._pinecone.faults import Faults

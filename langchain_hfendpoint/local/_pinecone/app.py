@@ -13,7 +13,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 from aiohttp import web
@@ -26,8 +26,11 @@ from langchain_hfendpoint.local._pinecone.faults import Faults
 from langchain_hfendpoint.local._pinecone.fields import Fields
 from langchain_hfendpoint.local._pinecone.wire import MAX_REQUEST_BYTES, WireError, not_found
 
+T = TypeVar("T")
+R = TypeVar("R")
+
 _LOG = logging.getLogger(__name__)
-_DEFAULT_VERSION: Final = "2025-04"
+_DEFAULT_VERSION: Final = "2025-10"
 _THREADS: Final = 4
 _DRAIN_BYTES: Final = 64 * 1024 * 1024
 
@@ -85,9 +88,12 @@ class _Plane:
     faults: Faults
 
     async def lifetime(self, app: web.Application) -> AsyncIterator[None]:
-        app[_POOL] = ThreadPoolExecutor(_THREADS, thread_name_prefix="pinecone-request")
+        app[_READERS] = ThreadPoolExecutor(_THREADS, thread_name_prefix="pinecone-read")
+        # One is enough: parsing holds the interpreter's lock, and in parallel it only takes memory.
+        app[_PARSER] = ThreadPoolExecutor(1, thread_name_prefix="pinecone-parse")
         yield
-        app[_POOL].shutdown()
+        app[_READERS].shutdown()
+        app[_PARSER].shutdown()
         self.directory.close()
 
     @property
@@ -137,7 +143,7 @@ class _Plane:
     async def create_index(self, request: web.Request) -> web.Response:
         self._writable()
         config = control.read_new_index(Fields.parse(await _body(request)), _version(request))
-        await _in_thread(request, self.directory.create, config)
+        await _in_thread(request.app[_READERS], self.directory.create, config)
         return _json(self._description(request, config.name), status=201)
 
     async def configure_index(self, request: web.Request) -> web.Response:
@@ -156,7 +162,8 @@ class _Plane:
 
     async def delete_index(self, request: web.Request) -> web.Response:
         self._writable()
-        await _in_thread(request, self.directory.delete, request.match_info["name"])
+        name = request.match_info["name"]
+        await _in_thread(request.app[_READERS], self.directory.delete, name)
         return web.Response(status=202)
 
     def _description(self, request: web.Request, name: str) -> dict[str, Any]:
@@ -174,7 +181,8 @@ class _Plane:
             return data_plane.encode(answer.body), answer.lsn
 
         async def handler(request: web.Request) -> web.StreamResponse:
-            encoded, lsn = await _in_thread(request, answer, await self._call(request))
+            readers = request.app[_READERS]
+            encoded, lsn = await _in_thread(readers, answer, await self._call(request))
             return _data(encoded, {"x-pinecone-max-indexed-lsn": str(lsn)})
 
         return handler
@@ -182,9 +190,9 @@ class _Plane:
     def writing(self, operation: Callable[[Call], Write]) -> Handler:
         async def handler(request: web.Request) -> web.StreamResponse:
             self._writable()
-            call = await self._call(request)
-            write = await _in_thread(request, operation, call)
-            committed = await asyncio.wrap_future(call.index.write(write.operation))
+            index = self.directory.get(request.match_info["index"])
+            write = await _in_thread(request.app[_PARSER], operation, await self._call(request))
+            committed = await asyncio.wrap_future(index.write(write.operation))
             encoded = data_plane.encode(write.answer(committed.value))
             return _data(encoded, {"x-pinecone-request-lsn": str(committed.lsn)})
 
@@ -206,12 +214,12 @@ class _Plane:
             )
 
 
-_POOL: Final = web.AppKey("pool", ThreadPoolExecutor)
+_READERS: Final = web.AppKey("readers", ThreadPoolExecutor)
+_PARSER: Final = web.AppKey("parser", ThreadPoolExecutor)
 
 
-async def _in_thread(request: web.Request, function: Callable[..., Any], *arguments: object) -> Any:
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(request.app[_POOL], function, *arguments)
+async def _in_thread(pool: ThreadPoolExecutor, function: Callable[[T], R], argument: T) -> R:
+    return await asyncio.get_running_loop().run_in_executor(pool, function, argument)
 
 
 async def _body(request: web.Request) -> bytes:

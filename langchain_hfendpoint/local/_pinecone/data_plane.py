@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -153,7 +154,7 @@ def fetch_by_metadata(call: Call) -> Answer:
                 moment,
                 filter_,
                 limit=limit,
-                after=int(after) if after.isdigit() else 0,
+                after=_row(after),
             )
     return Answer(
         _paged(_vectors(records, name), None if end is None else str(end)), moment.snapshot.lsn
@@ -420,7 +421,7 @@ def _required_filter(body: Fields) -> Filter:
 
 def _limit(call: Call) -> int:
     text = call.parameter("limit", str(MAX_PAGE))
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_PAGE:
+    if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= MAX_PAGE:
         raise invalid(f"Invalid request: limit must be between 1 and {MAX_PAGE}, but got '{text}'")
     return int(text)
 
@@ -430,6 +431,12 @@ def _paged(body: dict[str, Any], end: str | None) -> dict[str, Any]:
     if end is not None:
         body["pagination"] = {"next": base64.urlsafe_b64encode(end.encode()).decode()}
     return body
+
+
+def _row(token: str) -> int:
+    if not re.fullmatch("[0-9]{0,18}", token):
+        raise invalid("Invalid pagination token")
+    return int(token or 0)
 
 
 def _read_token(token: str) -> str:

@@ -10,7 +10,9 @@ squared distance (lower is nearer).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -25,7 +27,11 @@ Offsets = NDArray[np.int64]
 
 _UNIT_ROUNDOFF: Final = 2.0**-24
 _GATHER_FRACTION: Final = 0.3
-_BLOCK: Final = 4_096
+_RANK_BLOCK: Final = 4_096
+_SCAN_BLOCK: Final = 16_384
+_SCANNERS: Final = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="pinecone-scan")
+"""Scans run on all cores. BLAS itself is held to one thread: its own wait by spinning, which
+doubles the time of a query on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +70,14 @@ def top_k(parts: Iterable[tuple[Segment, Offsets]], query: Query) -> list[Match]
     Returns:
         At most `query.top_k` matches, the nearest first.
     """
+    blocks = [
+        (segment, offsets[start : start + _SCAN_BLOCK])
+        for segment, offsets in parts
+        for start in range(0, len(offsets), _SCAN_BLOCK)
+    ]
+    estimates = _SCANNERS.map(lambda block: _estimate(block[0], block[1], query), blocks)
     candidates = _Candidates(query.top_k)
-    for segment, offsets in parts:
-        if query.sparse is not None and not query.vector.size:
-            # A sparse index answers with the records that share a term, not with all the others.
-            shared = _sparse_products(segment, offsets, query.sparse)
-            hit = ~np.isnan(shared)
-            candidates.add(segment, offsets[hit], shared[hit], margin=0.0)
-            continue
-        goodness, margin = _estimate(segment, offsets, query)
+    for (segment, _), (offsets, goodness, margin) in zip(blocks, estimates, strict=True):
         candidates.add(segment, offsets, goodness, margin=margin)
     return _rank(candidates.likely(), query)
 
@@ -119,34 +124,50 @@ class _Candidates:
 
 def _estimate(
     segment: Segment, offsets: Offsets, query: Query
-) -> tuple[NDArray[np.floating], float]:
-    """Give each row's goodness in float32 (higher is nearer) and the bound of its error."""
-    everything = len(offsets) > _GATHER_FRACTION * segment.filled
-    if everything:
-        products = (segment.vectors[: segment.filled] @ query.vector)[offsets]
-    else:
-        products = segment.vectors[offsets] @ query.vector
+) -> tuple[Offsets, NDArray[np.floating], float]:
+    """Estimate how near rows are, in float32.
+
+    Returns:
+        The rows that can be matches, their goodness (higher is nearer), and the bound of its error.
+    """
+    if query.sparse is not None and not query.vector.size:
+        # A sparse index answers with the records that share a term, not with all the others.
+        shared = _sparse_products(segment, offsets, query.sparse)
+        hit = ~np.isnan(shared)
+        return offsets[hit], shared[hit], 0.0
+    products = _products(segment, offsets, query.vector)
     norms = segment.norms[offsets]
     length = float(np.linalg.norm(query.vector.astype(np.float64)))
     # Error of a float32 dot product of n terms, in any order of summation: n u |a| |b|.
     relative = (query.vector.size + 4) * _UNIT_ROUNDOFF
     longest = float(norms.max(initial=0.0))
     if query.metric == "cosine":
-        return products / (norms * np.float32(length)), 2.0 * relative
+        return offsets, products / (norms * np.float32(length)), 2.0 * relative
     if query.metric == "euclidean":
-        return 2.0 * products - norms * norms, 2.0 * relative * (longest + length) ** 2
+        goodness = 2.0 * products - norms * norms
+        return offsets, goodness, 2.0 * relative * (longest + length) ** 2
     if query.sparse is None:
-        return products, relative * longest * length
+        return offsets, products, relative * longest * length
     shared = np.nan_to_num(_sparse_products(segment, offsets, query.sparse))
-    return products + shared, relative * longest * length
+    return offsets, products + shared, relative * longest * length
+
+
+def _products(segment: Segment, offsets: Offsets, vector: FloatRows) -> FloatRows:
+    """Give dot products; rows that lie close together are cheaper to scan than to pick."""
+    first, last = int(offsets[0]), int(offsets[-1])
+    span = last + 1 - first
+    if len(offsets) < _GATHER_FRACTION * span:
+        return np.asarray(segment.vectors[offsets] @ vector)
+    products = segment.vectors[first : last + 1] @ vector
+    return np.asarray(products if len(offsets) == span else products[offsets - first])
 
 
 def _rank(parts: list[tuple[Segment, Offsets]], query: Query) -> list[Match]:
     """Score rows in float64 and put them in order."""
     matches: list[Match] = []
     for segment, offsets in parts:
-        for start in range(0, len(offsets), _BLOCK):
-            block = offsets[start : start + _BLOCK]
+        for start in range(0, len(offsets), _RANK_BLOCK):
+            block = offsets[start : start + _RANK_BLOCK]
             scores = _exact(segment, block, query).astype(np.float32)
             matches.extend(
                 Match(segment, offset, score)
