@@ -16,11 +16,17 @@ from typing import Literal
 from pydantic import SecretStr
 
 from langchain_hfendpoint._endpoints.images import image_payload
-from langchain_hfendpoint._endpoints.management import Management
+from langchain_hfendpoint._endpoints.management import Management, open_management
 from langchain_hfendpoint._endpoints.plans import accept_existing, check_plan
 from langchain_hfendpoint._endpoints.records import Endpoint, Hardware, priced
 from langchain_hfendpoint._endpoints.states import worth_asking
-from langchain_hfendpoint._endpoints.stopping import OnExit, reach, stop, stop_after_failure
+from langchain_hfendpoint._endpoints.stopping import (
+    OnExit,
+    delete_when_it_comes,
+    reach,
+    stop,
+    stop_after_failure,
+)
 from langchain_hfendpoint.errors import (
     ColdStartTimeoutError,
     EndpointConnectionError,
@@ -146,7 +152,7 @@ def deploy(
             revision=revision,
         )
     except KeyboardInterrupt:
-        stop_after_failure(management, name, "delete")
+        delete_when_it_comes(management, name)
         raise
     except (EndpointManagementError, EndpointConnectionError) as error:
         # Somebody else was faster, or the answer was lost on the way: ask instead of guessing.
@@ -201,7 +207,7 @@ def describe(
         EndpointConnectionError: If Hugging Face cannot be reached.
         EndpointManagementError: If Hugging Face refuses.
     """
-    name, management = _open(endpoint, namespace, token)
+    name, management = open_management(endpoint, namespace=namespace, token=token)
     return management.get(name)
 
 
@@ -239,10 +245,10 @@ def wait(
         EndpointManagementError: If Hugging Face refuses.
     """
     deadline = time.monotonic() + timeout
-    name, management = _open(endpoint, namespace, token)
+    name, management = open_management(endpoint, namespace=namespace, token=token)
     state = "unknown"
     while True:
-        now = management.look(name)
+        now = management.look(name, within=deadline - time.monotonic())
         if now is not None:
             state = now.state
             if on_state is not None:
@@ -282,7 +288,7 @@ def pause(
         EndpointConnectionError: If Hugging Face cannot be reached.
         EndpointManagementError: If Hugging Face refuses.
     """
-    name, management = _open(endpoint, namespace, token)
+    name, management = open_management(endpoint, namespace=namespace, token=token)
     return reach("paused", management.pause, name, management)
 
 
@@ -309,7 +315,7 @@ def resume(
         EndpointConnectionError: If Hugging Face cannot be reached.
         EndpointManagementError: If Hugging Face refuses.
     """
-    name, management = _open(endpoint, namespace, token)
+    name, management = open_management(endpoint, namespace=namespace, token=token)
     return management.resume(name)
 
 
@@ -336,7 +342,7 @@ def scale_to_zero(
         EndpointConnectionError: If Hugging Face cannot be reached.
         EndpointManagementError: If Hugging Face refuses.
     """
-    name, management = _open(endpoint, namespace, token)
+    name, management = open_management(endpoint, namespace=namespace, token=token)
     return reach("scaledToZero", management.scale_to_zero, name, management)
 
 
@@ -360,7 +366,7 @@ def delete(
         EndpointConnectionError: If Hugging Face cannot be reached.
         EndpointManagementError: If Hugging Face refuses.
     """
-    name, management = _open(endpoint, namespace, token)
+    name, management = open_management(endpoint, namespace=namespace, token=token)
     management.delete(name)
 
 
@@ -378,7 +384,8 @@ def running_endpoint(
     """Have an endpoint running, and stop it on the way out: also on an error and on Ctrl-C.
 
     Resumes it if it is paused and waits until it answers. Stopping is tried several times and is
-    not interrupted by a second Ctrl-C; if it fails, that is logged as an error.
+    not interrupted by a second Ctrl-C; if it fails, that is logged as an error. What no process
+    can do (after SIGKILL, say) is left to scaling to zero, which `deploy` sets up by default.
 
     Args:
         endpoint: Its name, or what `deploy` returned.
@@ -411,7 +418,7 @@ def running_endpoint(
             vector = HFEndpointEmbeddings.from_endpoint(endpoint).embed_query("A man plays.")
         ```
     """
-    name, management = _open(endpoint, namespace, token)
+    name, management = open_management(endpoint, namespace=namespace, token=token)
     try:
         if management.get(name).state == "paused":
             management.resume(name)
@@ -430,14 +437,6 @@ def running_endpoint(
         raise
     else:
         stop(management, name, on_exit, retry_every=refresh_every)
-
-
-def _open(
-    endpoint: str | Endpoint, namespace: str | None, token: SecretStr | str | None
-) -> tuple[str, Management]:
-    if isinstance(endpoint, Endpoint):
-        return endpoint.name, Management(namespace=namespace or endpoint.namespace, token=token)
-    return endpoint, Management(namespace=namespace, token=token)
 
 
 def _log_price(hardware: Hardware) -> None:

@@ -82,7 +82,7 @@ def bench(
     Loads it in steps with short sentences, and ends with what this package does by itself. The
     endpoint is really used, for up to --budget seconds: measure only what is yours.
 
-    Example: hfendpoint bench http://127.0.0.1:8080 --hourly-price 0.8 --plot bench.png
+    Example: hfendpoint bench http://127.0.0.1:8080 --plot bench.png
     """
     from langchain_hfendpoint._bench.plot import check_can_plot, write_plot
     from langchain_hfendpoint._bench.run import benchmark

@@ -142,7 +142,7 @@ def deploy(
 ) -> None:
     """Deploy MODEL as the endpoint NAME, after telling what it costs.
 
-    Example: hfendpoint endpoint deploy my-embed sentence-transformers/all-MiniLM-L6-v2 --wait
+    Example: hfendpoint endpoint deploy my-embed BAAI/bge-small-en-v1.5 --wait
     """
     from langchain_hfendpoint.endpoints import deploy as deploy_endpoint
 

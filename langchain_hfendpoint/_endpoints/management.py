@@ -6,9 +6,12 @@ up (`whoami-v2`), once for each `Management`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
+from queue import Empty, Queue
+from typing import TypeVar
 
 from huggingface_hub import HfApi, get_session
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
@@ -26,7 +29,10 @@ from langchain_hfendpoint.errors import (
 )
 
 _HEALTH_SECONDS = 10.0
+_LEAST_SECONDS = 1.0
 _LIBRARY = "langchain-hfendpoint"
+
+T = TypeVar("T")
 
 
 class Management:
@@ -82,10 +88,10 @@ class Management:
         except EndpointNotFoundError:
             return None
 
-    def look(self, name: str) -> Endpoint | None:
-        """Look at one endpoint; `None` if that fails in a way that passes."""
+    def look(self, name: str, *, within: float) -> Endpoint | None:
+        """Look at one endpoint; `None` if that fails in a way that passes, or takes too long."""
         try:
-            return self.get(name)
+            return _within(within, lambda: self.get(name))
         except EndpointConnectionError:
             return None
         except EndpointManagementError as error:
@@ -98,7 +104,8 @@ class Management:
         try:
             with _as_our_errors("list the hardware"):
                 found = self._api.list_inference_endpoints_hardware(namespace=self.namespace)
-        except EndpointManagementError:
+        except (EndpointManagementError, EndpointAuthenticationError, KeyError):
+            # Nice to know, but no reason not to deploy.
             return []
         return [
             Hardware(
@@ -192,6 +199,36 @@ class Management:
                 status=answer.status_code,
             )
         return bool(answer.status_code == 200)
+
+
+def open_management(
+    endpoint: str | Endpoint, *, namespace: str | None, token: SecretStr | str | None
+) -> tuple[str, Management]:
+    """Give an endpoint's name, and the API that looks after it."""
+    if isinstance(endpoint, Endpoint):
+        return endpoint.name, Management(namespace=namespace or endpoint.namespace, token=token)
+    return endpoint, Management(namespace=namespace, token=token)
+
+
+def _within(seconds: float, call: Callable[[], T]) -> T | None:
+    """Make a call; `None` if it takes longer: huggingface_hub's requests have no time-out."""
+    answer: Queue[T | BaseException] = Queue()
+
+    def make() -> None:
+        try:
+            answer.put(call())
+        except BaseException as error:  # noqa: BLE001  # raised again where it is waited for
+            answer.put(error)
+
+    # A daemon, so that a request that hangs does not keep the process from ending.
+    threading.Thread(target=make, daemon=True, name="hfendpoint-look").start()
+    try:
+        outcome = answer.get(timeout=max(seconds, _LEAST_SECONDS))
+    except Empty:
+        return None
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from langchain_hfendpoint.errors import (
 OnExit = Literal["pause", "delete", "scale_to_zero"]
 
 _ATTEMPTS = 3
+_ARRIVAL_SECONDS = 0.7
 _logger = logging.getLogger(__name__)
 
 
@@ -55,13 +56,21 @@ def stop(management: Management, name: str, on_exit: OnExit, *, retry_every: flo
 
 
 def stop_after_failure(
-    management: Management, name: str, on_exit: OnExit, *, retry_every: float = 1.0
+    management: Management, name: str, on_exit: OnExit, *, retry_every: float
 ) -> None:
     """Stop an endpoint while another error is on its way, which is the one to tell."""
     try:
         stop(management, name, on_exit, retry_every=retry_every)
     except HFEndpointError as error:
         _logger.error("%s", error)
+
+
+def delete_when_it_comes(management: Management, name: str) -> None:
+    """Delete an endpoint whose creation was interrupted, and which may yet come to be."""
+    for _ in range(_ATTEMPTS):
+        # The request is on its way still: what is not there now may be there in a second.
+        time.sleep(_ARRIVAL_SECONDS)
+        stop_after_failure(management, name, "delete", retry_every=_ARRIVAL_SECONDS)
 
 
 def _stop_with_retries(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
+from pydantic import SecretStr
 
+from langchain_hfendpoint.embeddings import HFEndpointEmbeddings
 from langchain_hfendpoint.endpoints import (
     Endpoint,
     Hardware,
@@ -29,6 +32,7 @@ from langchain_hfendpoint.errors import (
     EndpointNotRunningError,
 )
 from tests.support.endpoints_api_server import (
+    DIMENSION,
     MODEL,
     TOKEN,
     USER,
@@ -58,6 +62,7 @@ def test_what_is_deployed_is_what_was_asked_for(api: EndpointsAPI) -> None:
         revision="c9745ed",
     )
     (payload,) = api.calls("POST")
+    payload.pop("accountId", None)  # huggingface_hub 1.31 sends it, empty
     assert payload == {
         "name": "my-embed",
         "type": "private",
@@ -206,6 +211,16 @@ def test_passing_failures_of_hugging_face_are_waited_out(api: EndpointsAPI) -> N
     assert wait(endpoint, refresh_every=SOON).state == "running"
 
 
+def test_a_management_api_that_hangs_does_not_hold_up_the_deadline(api: EndpointsAPI) -> None:
+    api.add("my-embed", "initializing")
+    api.hang = threading.Event()
+    try:
+        with pytest.raises(ColdStartTimeoutError):
+            wait("my-embed", namespace=USER, timeout=0.1, refresh_every=SOON)
+    finally:
+        api.hang.set()
+
+
 def test_an_endpoint_that_does_not_exist_is_not_waited_for(api: EndpointsAPI) -> None:
     with pytest.raises(EndpointNotFoundError, match="'nobody' in the namespace 'ada'"):
         wait("nobody")
@@ -347,6 +362,14 @@ def test_failing_to_stop_does_not_hide_what_went_wrong_before(
     with pytest.raises(ZeroDivisionError):
         work()
     assert "go on costing money" in caplog.text
+
+
+def test_an_endpoint_is_what_the_embeddings_take(api: EndpointsAPI) -> None:
+    endpoint = wait(deploy("my-embed", MODEL, revision="abc"), refresh_every=SOON)
+    with HFEndpointEmbeddings.from_endpoint(endpoint, api_key=SecretStr(TOKEN)) as embeddings:
+        assert len(embeddings.embed_query("A man sleeps.")) == DIMENSION
+        assert embeddings.provenance().model == MODEL
+        assert embeddings.provenance().revision == "abc"
 
 
 def test_an_endpoint_deleted_meanwhile_needs_no_stopping(api: EndpointsAPI) -> None:

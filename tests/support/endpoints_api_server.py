@@ -77,6 +77,7 @@ class EndpointsAPI:
         revoked: Whether the token is refused.
         lose_answer_to: Method whose next answer is lost on the way.
         interrupt_at: Method whose next request brings Ctrl-C instead of an answer.
+        hang: If set, no management request is answered until this happens.
         url: Base URL.
     """
 
@@ -94,6 +95,7 @@ class EndpointsAPI:
         self.revoked = False
         self.lose_answer_to: str | None = None
         self.interrupt_at: str | None = None
+        self.hang: threading.Event | None = None
         self.lock = threading.Lock()
         self.url = ""
 
@@ -323,6 +325,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path.startswith("/serving/"):
             self._send(*self.api.serve(self.command, self.path, body, dict(self.headers)))
         else:
+            if self.api.hang is not None:
+                self.api.hang.wait()
             status, answer = self.api.manage(self.command, self.path.removeprefix("/v2"), body)
             if self.api.interrupt_at == self.command:
                 self.api.interrupt_at = None
