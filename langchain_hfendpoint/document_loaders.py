@@ -314,6 +314,7 @@ class SNLILoader(BaseLoader):
 
     def _document_batches(self) -> Iterator[list[Document]]:
         self._counts = counts = Counts()
+        dataset = self._source.dataset
         bar = progress_bar(
             "Loading",
             total=self.max_documents() if self._show_progress else None,
@@ -322,13 +323,13 @@ class SNLILoader(BaseLoader):
         )
         try:
             for batch in run(self._source, self._plan, counts):
-                yield [self._document(item) for item in batch]
+                yield [self._document(item, dataset) for item in batch]
                 bar.update(len(batch))
         finally:
             bar.close()
 
-    def _document(self, item: Item) -> Document:
-        metadata: dict[str, Any] = {"dataset": self._source.dataset}
+    def _document(self, item: Item, dataset: str) -> Document:
+        metadata: dict[str, Any] = {"dataset": dataset}
         if item.split is not None:
             metadata["split"] = item.split
         metadata["row"] = item.row

@@ -1,25 +1,31 @@
-"""Which texts were seen before, at most 32 bytes a text.
+"""Which texts were seen before, at most 40 bytes a text.
 
-A Python set of 16-byte digests takes 100 bytes each. Here they lie in NumPy tables with open
-addressing. A full table is left as it is and another, half as large again, is begun: nothing is
-ever moved, so there is no moment at which two copies exist, and a new table is at most half of
-what the full ones hold: (1 + 0.5) x 16 bytes / 0.75 filled = 32 bytes.
+A Python set of 16-byte digests takes 100 bytes each. Here they lie in two NumPy tables with open
+addressing: an older one that is full and a newer one, 1.4 times as large, that takes what comes.
+When that is full too, the older one is emptied into a third, which becomes the newer. So a full
+table is never copied as a whole, and at the worst moment, when all three exist with capacities
+1, 1.4 and 1.96 and the first two are filled to 0.75, a text has
+16 bytes x (1 + 1.4 + 1.96) / (0.75 x (1 + 1.4)) = 39 bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
+from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 DIGEST_BYTES = 16
-_FIRST_CAPACITY = 4096
-_GROWTH = 1.5
+_FIRST_CAPACITY = 8191
+_GROWTH = 1.4
 _FILL = 0.75
+_MOVED_AT_ONCE = 1 << 14
 
-_Rows = NDArray[np.uint64]
+_Words = NDArray[np.uint64]
+_Places = NDArray[np.int64]
 
 
 def digest(text: str) -> bytes:
@@ -40,15 +46,16 @@ class DigestSet:
 
     def __init__(self) -> None:
         self._tables: list[_Table] = []
-        self._has_zero = False
+        # A first half of zero marks an empty place of a table.
+        self._zeros: set[bytes] = set()
 
     def __len__(self) -> int:
-        return sum(table.used for table in self._tables) + self._has_zero
+        return sum(table.used for table in self._tables) + len(self._zeros)
 
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        return sum(table.rows.nbytes for table in self._tables)
+        return sum(table.nbytes for table in self._tables)
 
     def add(self, digests: Sequence[bytes]) -> list[bool]:
         """Add digests, in order.
@@ -59,39 +66,51 @@ class DigestSet:
         Returns:
             For each, whether it is new: neither in the set nor earlier in this call.
         """
-        new = np.zeros(len(digests), dtype=bool)
         if not digests:
             return []
-        keys = np.frombuffer(b"".join(digests), dtype=np.uint64).reshape(-1, 2)
+        new = np.zeros(len(digests), dtype=bool)
+        words = np.frombuffer(b"".join(digests), dtype=np.uint64).reshape(-1, 2)
         first = _first_of_each(digests)
-        # All zeros marks an empty place of a table, so that one digest is kept apart.
-        zero = first[~keys[first].any(axis=1)]
-        if zero.size:
-            new[zero] = not self._has_zero
-            self._has_zero = True
-            first = np.setdiff1d(first, zero)
+        for position in first[words[first, 0] == 0]:
+            new[position] = digests[position] not in self._zeros
+            self._zeros.add(digests[position])
+        first = first[words[first, 0] != 0]
+        left, right = words[first, 0], words[first, 1]
         for table in self._tables:
-            first = first[~table.contains(keys[first])]
+            unknown = ~table.contains(left, right)
+            first, left, right = first[unknown], left[unknown], right[unknown]
         new[first] = True
-        self._insert(keys[first])
+        self._insert(left, right)
         return [bool(is_new) for is_new in new]
 
-    def _insert(self, keys: _Rows) -> None:
-        while len(keys):
-            if not self._tables:
-                self._tables.append(_Table(_FIRST_CAPACITY))
-            elif not self._tables[-1].room:
-                self._tables.append(_Table(int(self._tables[-1].capacity * _GROWTH)))
+    def _insert(self, left: _Words, right: _Words) -> None:
+        while len(left):
+            if not self._tables or not self._tables[-1].room:
+                self._begin_table()
             room = self._tables[-1].room
-            self._tables[-1].insert(keys[:room])
-            keys = keys[room:]
+            self._tables[-1].insert(left[:room], right[:room])
+            left, right = left[room:], right[room:]
+
+    def _begin_table(self) -> None:
+        larger = int(self._tables[-1].capacity * _GROWTH) if self._tables else _FIRST_CAPACITY
+        table = _Table(_prime_from(larger))
+        if len(self._tables) == 2:
+            for left, right in self._tables[0].parts():
+                table.insert(left, right)
+            del self._tables[0]
+        self._tables.append(table)
 
 
 class _Table:
-    """Open addressing with linear probing, a batch at a time."""
+    """Open addressing with double hashing, a batch at a time; a digest is two words.
+
+    The first word says where to look first, the second how far to step from there. The capacity
+    is a prime, so that every step leads past every place.
+    """
 
     def __init__(self, capacity: int) -> None:
-        self.rows: _Rows = np.zeros((capacity, 2), dtype=np.uint64)
+        self.left: _Words = np.zeros(capacity, dtype=np.uint64)
+        self.right: _Words = np.zeros(capacity, dtype=np.uint64)
         self.capacity = capacity
         self.used = 0
 
@@ -99,39 +118,56 @@ class _Table:
     def room(self) -> int:
         return int(self.capacity * _FILL) - self.used
 
-    def contains(self, keys: _Rows) -> NDArray[np.bool_]:
-        found = np.zeros(len(keys), dtype=bool)
-        open_ = np.arange(len(keys))
-        places = self._home(keys)
-        while open_.size:
-            there = self.rows[places]
-            equal = (there == keys[open_]).all(axis=1)
-            found[open_[equal]] = True
-            on = there.any(axis=1) & ~equal
-            open_, places = open_[on], self._next(places[on])
+    @property
+    def nbytes(self) -> int:
+        return self.left.nbytes + self.right.nbytes
+
+    def parts(self) -> Iterator[tuple[_Words, _Words]]:
+        """Give what is in it, some at a time."""
+        for start in range(0, self.capacity, _MOVED_AT_ONCE):
+            part = slice(start, start + _MOVED_AT_ONCE)
+            used = np.flatnonzero(self.left[part])
+            yield self.left[part][used], self.right[part][used]
+
+    def contains(self, left: _Words, right: _Words) -> NDArray[np.bool_]:
+        found = np.zeros(len(left), dtype=bool)
+        asked = np.arange(len(left))
+        places, steps = self._path(left, right)
+        while asked.size:
+            there = self.left[places]
+            equal = (there == left) & (self.right[places] == right)
+            found[asked[equal]] = True
+            on = np.flatnonzero((there != 0) & ~equal)
+            asked, left, right, steps = asked[on], left[on], right[on], steps[on]
+            places = (places[on] + steps) % self.capacity
         return found
 
-    def insert(self, keys: _Rows) -> None:
-        """Put in keys that are distinct and not there yet."""
-        self.used += len(keys)
-        places = self._home(keys)
-        while len(keys):
-            free = ~self.rows[places].any(axis=1)
-            # Of several keys that write to one place the last stays; the others see it and move on.
-            self.rows[places[free]] = keys[free]
-            on = (self.rows[places] != keys).any(axis=1)
-            keys, places = keys[on], self._next(places[on])
+    def insert(self, left: _Words, right: _Words) -> None:
+        """Put in digests that are distinct and not there yet."""
+        self.used += len(left)
+        places, steps = self._path(left, right)
+        while left.size:
+            free = np.flatnonzero(self.left[places] == 0)
+            # Of several that write to one place the last stays; the others see it and move on.
+            self.left[places[free]] = left[free]
+            self.right[places[free]] = right[free]
+            on = np.flatnonzero((self.left[places] != left) | (self.right[places] != right))
+            left, right, steps = left[on], right[on], steps[on]
+            places = (places[on] + steps) % self.capacity
 
-    def _home(self, keys: _Rows) -> NDArray[np.int64]:
-        home: NDArray[np.int64] = (keys[:, 0] % np.uint64(self.capacity)).astype(np.int64)
-        return home
-
-    def _next(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
-        following: NDArray[np.int64] = (places + 1) % self.capacity
-        return following
+    def _path(self, left: _Words, right: _Words) -> tuple[_Places, _Places]:
+        first = (left % np.uint64(self.capacity)).astype(np.int64)
+        return first, (right % np.uint64(self.capacity - 1)).astype(np.int64) + 1
 
 
-def _first_of_each(digests: Sequence[bytes]) -> NDArray[np.int64]:
+def _prime_from(number: int) -> int:
+    """Give the first prime that is not smaller."""
+    return next(
+        odd for odd in count(number | 1, 2) if all(odd % low for low in range(3, isqrt(odd) + 1, 2))
+    )
+
+
+def _first_of_each(digests: Sequence[bytes]) -> _Places:
     """Positions of the first of each digest, in order."""
     first: dict[bytes, int] = {}
     for position, key in enumerate(digests):
