@@ -210,6 +210,13 @@ def test_tokenize_gives_bytes_and_decode_turns_back(url):
     assert decoded == ["[CLS] he you! [SEP]", "[CLS] he"]
 
 
+def test_tokenize_and_decode_need_something_to_work_on(url):
+    nothing, empty = (call(url, "/tokenize", {"inputs": inputs}) for inputs in ([], [""]))
+    assert refused(nothing) == (400, "Empty", "`inputs` cannot be empty")
+    assert refused(empty) == EMPTY
+    assert refused(call(url, "/decode", {"ids": []}))[2].endswith("`input_ids` cannot be empty")
+
+
 def test_vertex_wraps_requests_in_instances(url):
     instances = [{"inputs": "Hi!"}, {"inputs": ["First text"], "normalize": False}]
     predictions = call(url, "/vertex", {"instances": instances}).json["predictions"]
@@ -259,7 +266,9 @@ def refused(answer):
 EMPTY = (400, "Empty", "Input validation error: `inputs` cannot be empty")
 
 
-@pytest.mark.parametrize("inputs", ["", [], [""], ["a", "", "b"], [[]]])
+@pytest.mark.parametrize(
+    "inputs", ["", [], [""], ["a", "", "b"], [[]], [999_999], ["a", [999_999]]]
+)
 def test_an_empty_text_anywhere_fails_the_request(url, inputs):
     assert refused(call(url, "/embed", {"inputs": inputs})) == EMPTY
 

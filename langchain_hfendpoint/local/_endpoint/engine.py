@@ -22,6 +22,7 @@ from langchain_hfendpoint.local._endpoint.metrics import Histogram
 from langchain_hfendpoint.local._endpoint.refusals import (
     RefusalError,
     backend_failed,
+    empty,
     too_many_tokens,
 )
 from langchain_hfendpoint.local._endpoint.runtime import Float32, Runtime, pool
@@ -204,6 +205,9 @@ class Engine:
             too_long = next((len(one) for one in ids if len(one) > limit), None)
             if too_long is not None:
                 _settle([(job.future, too_many_tokens(too_long, limit=limit))])
+                continue
+            if not all(ids):  # ids that the vocabulary does not have; the model must not see them
+                _settle([(job.future, empty())])
                 continue
             texts += [_Text(job, position, one, now) for position, one in enumerate(ids)]
         with self._something:

@@ -28,12 +28,8 @@ def describe_api(settings: TEISettings, model: ModelDescription, *, task: Task) 
         An OpenAPI document.
     """
     limit = settings.max_client_batch_size
-    token_id: _Schema = {
-        "type": "integer",
-        "minimum": 0,
-        "maximum": model.architecture.vocabulary - 1,
-    }
-    ids = _list(token_id, limit=model.max_input_length)
+    ids = _list(_below(model.architecture.vocabulary), limit=model.max_input_length)
+    any_ids: _Schema = {"type": "array", "items": _below(1 << 32), "minItems": 1}
     inputs = {"anyOf": [_TEXT, ids, _list({"anyOf": [_TEXT, ids]}, limit=limit)]}
     dimensions = {"type": ["integer", "null"], "minimum": 1, "maximum": model.dimension}
     directions = ["Left", "Right"] + (["left", "right"] if settings.since_1_9 else [])
@@ -77,7 +73,8 @@ def describe_api(settings: TEISettings, model: ModelDescription, *, task: Task) 
         "inputs",
     )
     decode = _object(
-        {"ids": {"anyOf": [ids, _list(ids, limit=limit)]}, "skip_special_tokens": _FLAG}, "ids"
+        {"ids": {"anyOf": [any_ids, _list(any_ids, limit=limit)]}, "skip_special_tokens": _FLAG},
+        "ids",
     )
     anything: _Schema = {"type": "object"}
     posts: Mapping[str, tuple[_Schema, _Schema]] = {
@@ -88,7 +85,7 @@ def describe_api(settings: TEISettings, model: ModelDescription, *, task: Task) 
         "/embeddings": (openai, anything),
         "/similarity": (similarity, {"type": "array", "items": {"type": "number"}}),
         "/tokenize": (tokenize, {"type": "array", "items": {"type": "array"}}),
-        "/decode": (decode, {"type": "array", "items": _TEXT}),
+        "/decode": (decode, {"type": "array", "items": {"type": "string"}}),
         "/vertex": (
             _object({"instances": {"type": "array", "items": embed}}, "instances"),
             anything,
@@ -107,6 +104,10 @@ def describe_api(settings: TEISettings, model: ModelDescription, *, task: Task) 
         "paths": paths,
         "components": {"securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
     }
+
+
+def _below(bound: int) -> _Schema:
+    return {"type": "integer", "minimum": 0, "maximum": bound - 1}
 
 
 def _list(items: _Schema, *, limit: int) -> _Schema:

@@ -255,6 +255,8 @@ class TEI:
 
     async def _tokenize(self, body: bytes) -> web.Response:
         request = wire.read_tokenize(body)
+        if not request.inputs.texts:
+            raise refusals.empty(core=False)
         self._check_size(request.inputs)
         prompt = self._prompt(request.prompt_name)
 
