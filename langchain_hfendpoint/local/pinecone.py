@@ -95,21 +95,26 @@ class LocalPinecone(SupervisedServer):
         Raises:
             LocalServerError: If it cannot start, or cannot use its data.
         """
-        folder = self._path
-        if folder is None:
-            self._temporary = tempfile.TemporaryDirectory(prefix="local-pinecone-")
-            folder = Path(self._temporary.name)
-        self._arguments = ["pinecone", "--dir", str(folder), *self._options]
+        if self.pid is None:
+            self._prepare()
         try:
             return super().start()
         except BaseException:
-            self._discard()
+            if self.pid is None:
+                self._discard()
             raise
 
     def stop(self) -> None:
         """Stop the server, letting it finish what is in flight; harmless if it is not running."""
         super().stop()
         self._discard()
+
+    def _prepare(self) -> None:
+        folder = self._path
+        if folder is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="local-pinecone-")
+            folder = Path(self._temporary.name)
+        self._arguments = ["pinecone", "--dir", str(folder), *self._options]
 
     def _discard(self) -> None:
         if self._temporary is not None:

@@ -117,8 +117,8 @@ class _Plane:
         return guard
 
     def _authenticate(self, request: web.Request, *, data: bool) -> None:
-        given = request.headers.get("Api-Key", "")
-        if self.api_key is None or hmac.compare_digest(given.encode(), self.api_key.encode()):
+        given = request.headers.get("Api-Key", "").encode(errors="surrogateescape")
+        if self.api_key is None or hmac.compare_digest(given, self.api_key.encode()):
             return
         if data:
             raise WireError(403, "PERMISSION_DENIED", "Wrong API key")

@@ -176,8 +176,8 @@ class Index:
         self._namespaces: dict[str, tuple[Namespace, ...]] = {}
         self._moments: deque[tuple[float, Snapshot]] = deque()
         self._garbage = 0
-        self._load()
         self._closed = False
+        self._load()
         self._writes: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
         if database.read_only:
@@ -195,8 +195,13 @@ class Index:
 
         Yields:
             The moment.
+
+        Raises:
+            WireError: 404, if the index was deleted meanwhile.
         """
         with self._lock:
+            if self._closed:
+                raise not_found(f"Resource {self.config.name} not found")
             snapshot = self._visible()
             self._readers[snapshot.lsn] += 1
         try:

@@ -147,6 +147,7 @@ class Namespace:
         died: The commit that dropped it, or `ALIVE`.
         schema: What the request that made it said about filterable fields, if anything.
         segments: The rows, in ascending order.
+        listing: Ids in bytewise order, and the commit they were listed at, if they were.
     """
 
     def __init__(self, key: int, name: str, *, dimension: int, born: int) -> None:
@@ -156,6 +157,7 @@ class Namespace:
         self.died: int = ALIVE
         self.schema: dict[str, object] | None = None
         self.segments: tuple[Segment, ...] = ()
+        self.listing: tuple[int, list[str]] | None = None
         self._dimension = dimension
         self._cap = max(_FIRST_CAPACITY, _SEGMENT_BYTES // (4 * max(1, dimension)))
         self._current: dict[str, int] = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -156,13 +158,24 @@ def list_ids(
     Returns:
         The ids, and whether there are more.
     """
-    found = sorted(
-        id_
-        for segment, offsets in select(namespace, moment, None)
-        for id_ in map(segment.ids.__getitem__, offsets.tolist())
-        if id_ > after and id_.startswith(prefix)
-    )
+    ids = _sorted_ids(namespace, moment)
+    start = max(bisect.bisect_right(ids, after), bisect.bisect_left(ids, prefix))
+    some = itertools.islice(ids, start, start + limit + 1)
+    found = list(itertools.takewhile(lambda id_: id_.startswith(prefix), some))
     return found[:limit], len(found) > limit
+
+
+def _sorted_ids(namespace: Namespace, moment: Moment) -> list[str]:
+    """Sort all ids, once for each commit: whoever lists a namespace asks page by page."""
+    listing = namespace.listing
+    if listing is None or listing[0] != moment.snapshot.lsn:
+        ids = sorted(
+            id_
+            for segment, offsets in select(namespace, moment, None)
+            for id_ in map(segment.ids.__getitem__, offsets.tolist())
+        )
+        listing = namespace.listing = (moment.snapshot.lsn, ids)
+    return listing[1]
 
 
 def _whole(places: list[tuple[Segment, int]], moment: Moment) -> list[Record]:

@@ -196,14 +196,21 @@ def _exact(segment: Segment, offsets: Offsets, query: Query) -> Doubles:
 def _sparse_products(segment: Segment, offsets: Offsets, query: Sparse) -> Doubles:
     """Give the dot products of sparse vectors in float64; NaN where no index is shared."""
     products = np.full(len(offsets), np.nan)
-    query_values = query.values.astype(np.float64)
-    for position, offset in enumerate(offsets.tolist()):
-        record = segment.sparse.get(offset)
-        if record is not None:
-            _, mine, theirs = np.intersect1d(
-                record.indices, query.indices, assume_unique=True, return_indices=True
-            )
-            if len(mine):
-                values = record.values[mine].astype(np.float64)
-                products[position] = float(values @ query_values[theirs])
+    found = [
+        (position, record)
+        for position, offset in enumerate(offsets.tolist())
+        if (record := segment.sparse.get(offset)) is not None
+    ]
+    if not found:
+        return products
+    lengths = [len(record.indices) for _, record in found]
+    owner = np.repeat(np.array([position for position, _ in found]), lengths)
+    indices = np.concatenate([record.indices for _, record in found])
+    values = np.concatenate([record.values for _, record in found])
+    place = np.minimum(np.searchsorted(query.indices, indices), len(query.indices) - 1)
+    shared = query.indices[place] == indices
+    terms = values[shared].astype(np.float64) * query.values[place[shared]].astype(np.float64)
+    sums = np.bincount(owner[shared], weights=terms, minlength=len(offsets))
+    hit = np.bincount(owner[shared], minlength=len(offsets)) > 0
+    products[hit] = sums[hit]
     return products
