@@ -67,8 +67,8 @@ def index(
         docs_source: A document loader, an iterable of documents, or an embedded data set, whose
             vectors are taken as they are. Read once, batch by batch.
         record_manager: Remembers what is indexed; a `SQLiteRecordManager` survives the process.
-        vector_store: Where documents go. A `PineconeVectorStore` is written to directly, with the
-            vectors of its own embeddings; any other store embeds and writes by itself.
+        vector_store: Where documents go, with the vectors of its own embeddings. A
+            `PineconeVectorStore` is written to directly, any other through its `add_documents`.
         batch_size: Documents looked up together, and given to `add_documents` of other stores.
         cleanup: What to delete. `"incremental"`: older documents of the sources seen, batch by
             batch; `"scoped_full"`: the same at the end; `"full"`: whatever the source no longer
@@ -85,8 +85,8 @@ def index(
         on_error: With `"skip"`, documents that cannot be embedded or stored are listed in the
             result's `failed`; with `"raise"`, the first of them ends the run. A service that does
             not answer ends it in any case.
-        upserts_in_flight: Writes to the store in flight; by default 16 for Pinecone and 4 for
-            others, but 1 for stores known not to be thread-safe.
+        upserts_in_flight: Writes to the store in flight; by default 16 for Pinecone, 4 for stores
+            known to have a server, and 1 for others, which may not be thread-safe.
         progress: Whether to show a progress bar on stderr; `None` for "if it is a terminal".
 
     Returns:
@@ -280,7 +280,6 @@ def _prepare(
         if calls is None
         else SyncRecords(record_manager, calls),
         sink=sink,
-        embeddings=vector_store.embeddings if isinstance(vector_store, VectorStore) else None,
         options=Options(
             cleanup=cleanup,
             cleanup_batch_size=cleanup_batch_size,

@@ -16,8 +16,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from langchain_core.embeddings import Embeddings
-
 from langchain_hfendpoint._indexing.channel import Channel
 from langchain_hfendpoint._indexing.intake import Intake, Text
 from langchain_hfendpoint._indexing.ledger import Cleanup, Ledger, Pending
@@ -55,7 +53,6 @@ class Pipeline:
         planner: Gives documents their keys.
         records: The record manager.
         sink: Where documents go.
-        embeddings: What makes vectors, if the sink takes vectors.
         options: How to run.
         bar: Told of each document that is done.
     """
@@ -67,7 +64,6 @@ class Pipeline:
         planner: Planner,
         records: Records,
         sink: Sink,
-        embeddings: Embeddings | None,
         options: Options,
         bar: ProgressBar,
     ) -> None:
@@ -75,7 +71,6 @@ class Pipeline:
         self._planner = planner
         self._records = records
         self._sink = sink
-        self._embeddings = embeddings
         self._options = options
         self._bar = bar
         self._busy = BusyTime(time.perf_counter)
@@ -169,11 +164,12 @@ class Pipeline:
         while (first := await self._texts.get()) is not None:
             if not first:
                 continue
-            if self._embeddings is None:
+            embeddings = self._sink.embeddings
+            if embeddings is None:
                 raise ConfigurationError("The vector store has no embeddings to make vectors with.")
             sent: dict[int, Text] = {}
             batches = embed_stream(
-                self._embeddings,
+                embeddings,
                 self._until_flush(first, sent),
                 native_async=self._options.native_async,
                 on_error=self._options.on_error,

@@ -16,7 +16,7 @@ MetadataConverter = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 SourceIdKey = str | Callable[[Document], str] | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)  # not frozen: there is one a document, and that costs 1 us
 class Item:
     """A document with its key.
 

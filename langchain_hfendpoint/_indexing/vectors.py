@@ -20,7 +20,7 @@ Row = npt.NDArray[np.float32]
 OnError = Literal["raise", "skip"]
 
 _FOREIGN_BATCH = 64
-_FOREIGN_IN_FLIGHT = 4
+_NATIVE_ASYNC_IN_FLIGHT = 4
 
 
 @runtime_checkable
@@ -81,6 +81,9 @@ async def embed_stream(
             async for batch in batches:
                 yield batch
         return
+    # A model in this process need not be thread-safe, so only what awaits gets several at a time.
+    has_async = type(embeddings).aembed_documents is not Embeddings.aembed_documents
+    in_flight = _NATIVE_ASYNC_IN_FLIGHT if native_async and has_async else 1
     running: set[asyncio.Task[EmbeddedBatch]] = set()
     try:
         async for start, some in _batched(texts):
@@ -91,7 +94,7 @@ async def embed_stream(
                     )
                 )
             )
-            if len(running) >= _FOREIGN_IN_FLIGHT:
+            if len(running) >= in_flight:
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     yield task.result()

@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 from langchain_core.documents import Document
+from langchain_core.embeddings import Embeddings
 
 Row = npt.NDArray[np.float32]
 
@@ -60,6 +61,10 @@ class Sink(Protocol):
     @property
     def takes_vectors(self) -> bool:
         """Whether entries must have vectors; else the store embeds by itself."""
+
+    @property
+    def embeddings(self) -> Embeddings | None:
+        """What makes the vectors of entries that have none."""
 
     @property
     def in_flight(self) -> int:

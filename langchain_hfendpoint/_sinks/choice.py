@@ -61,17 +61,13 @@ def open_sink(
         raise ConfigurationError(
             f"A {type(store).__name__} is no vector store and no document index of LangChain."
         )
-    if provenance is not None:
-        raise ConfigurationError(
-            f"A {type(store).__name__} embeds by itself, so the vectors of an embedded data set "
-            "cannot be given to it. Use a PineconeVectorStore, or index plain documents."
-        )
     return DocumentSink(
         store,
         calls=calls,
         batch_size=batch_size,
         upsert_kwargs=upsert_kwargs,
         in_flight=in_flight,
+        provenance=provenance,
     )
 
 

@@ -1,8 +1,9 @@
-"""Any LangChain vector store or document index, through its own public methods."""
+"""Any LangChain vector store or document index, through its own methods."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from langchain_core.documents import Document
@@ -11,15 +12,31 @@ from langchain_core.indexing.api import IndexingException
 from langchain_core.vectorstores import VectorStore
 
 from langchain_hfendpoint._indexing.calls import Calls, in_worker_thread
+from langchain_hfendpoint._provenance import Provenance, provenance_of
 from langchain_hfendpoint._sinks.base import E, Entry, Refused, Row, Write, document_with_id
+from langchain_hfendpoint._sinks.lending import Borrower
 from langchain_hfendpoint.errors import ConfigurationError, IndexingError
+from langchain_hfendpoint.vectorstores import check_same_provenance
 
 _IN_FLIGHT = 4
-NOT_THREAD_SAFE = frozenset(
-    {"FAISS", "SKLearnVectorStore", "SQLiteVec", "SQLiteVSS", "DocArrayInMemorySearch", "USearch"}
+SERVED = frozenset(
+    {
+        "AstraDBVectorStore",
+        "AzureSearch",
+        "Chroma",
+        "ElasticsearchStore",
+        "Milvus",
+        "MongoDBAtlasVectorSearch",
+        "OpenSearchVectorSearch",
+        "PGVector",
+        "PGVectorStore",
+        "RedisVectorStore",
+        "WeaviateVectorStore",
+    }
 )
-"""Stores inside the process whose `add_documents` must not run twice at once, or that are bound to
-the thread that made them. These are written to by the caller's thread, one batch at a time."""
+"""Stores whose server (or lock) sorts out writes that come at once. Others may live inside the
+process: FAISS and Qdrant's local mode lose documents when two threads write, SQLite ones are bound
+to their thread. Those are written to one batch at a time, by the caller's thread."""
 
 
 class DeletionError(IndexingError, IndexingException):
@@ -27,20 +44,20 @@ class DeletionError(IndexingError, IndexingException):
 
 
 class DocumentSink:
-    """Hands documents to a store that embeds by itself.
+    """Hands documents to a store, lending it their vectors if it lets us.
 
     Args:
         store: The store.
         calls: How blocking calls are made in the caller's thread; `None` to use async methods.
         batch_size: What `add_documents` is told.
         upsert_kwargs: Further arguments of `add_documents` or `upsert`.
-        in_flight: Batches in flight; by default 4, and 1 for stores known not to be thread-safe.
+        in_flight: Batches in flight; by default 4 for stores with a server, and 1 for others.
+        provenance: How ready-made vectors were made; `None` if the store's embeddings make them.
 
     Raises:
-        ConfigurationError: If the store cannot delete.
+        ConfigurationError: If the store cannot delete, or cannot be lent ready-made vectors.
     """
 
-    takes_vectors = False
     retries = 0
 
     def __init__(
@@ -51,6 +68,7 @@ class DocumentSink:
         batch_size: int,
         upsert_kwargs: Mapping[str, Any],
         in_flight: int | None,
+        provenance: Provenance | None,
     ) -> None:
         if isinstance(store, VectorStore) and not _can_delete(store, use_async=calls is None):
             raise ConfigurationError(
@@ -61,8 +79,17 @@ class DocumentSink:
         self._calls = calls
         self._batch_size = batch_size
         self._upsert_kwargs = dict(upsert_kwargs)
-        alone = any(kind.__name__ in NOT_THREAD_SAFE for kind in type(store).__mro__)
-        self.in_flight = in_flight or (1 if alone else _IN_FLIGHT)
+        self._provenance = provenance
+        self._borrower = Borrower.of(store) if isinstance(store, VectorStore) else None
+        if provenance is not None and self._borrower is None:
+            raise ConfigurationError(
+                f"A {type(store).__name__} cannot be given the vectors of an embedded data set: it "
+                "has no embeddings, or hides them. Use another store, or index plain documents."
+            )
+        self.takes_vectors = self._borrower is not None
+        self.embeddings = None if self._borrower is None else self._borrower.embeddings
+        served = any(kind.__name__ in SERVED for kind in type(store).__mro__)
+        self.in_flight = in_flight or (_IN_FLIGHT if served else 1)
         # The caller's thread does one thing at a time; only several in flight need others.
         self._write_calls = calls if self.in_flight == 1 else in_worker_thread
 
@@ -71,27 +98,40 @@ class DocumentSink:
         return b""
 
     async def verify(self) -> None:
-        """Accept: a store that embeds by itself has embeddings that fit it."""
+        """Compare ready-made vectors with the store's embeddings, and begin to stand in for those.
+
+        Raises:
+            ProvenanceMismatchError: If queries would be embedded in another way.
+        """
+        borrower, stored = self._borrower, self._provenance
+        if borrower is None:
+            return
+        if stored is not None:
+            asked = await in_worker_thread(lambda: provenance_of(borrower.embeddings))
+            check_same_provenance("The embedded data set", stored, asked)
+        borrower.begin()
 
     def writes(self, entries: Sequence[E]) -> Sequence[Write[E]]:
-        """Hand all over at once, as langchain-core does."""
-        return [Write(entries)]
+        """Divide entries into batches, such as langchain-core hands over."""
+        size = self._batch_size
+        return [Write(entries[start : start + size]) for start in range(0, len(entries), size)]
 
-    def enough(self, entries: Sequence[Entry]) -> bool:  # noqa: ARG002 (the protocol)
-        """Never wait for more than one batch of the source."""
-        return True
+    def enough(self, entries: Sequence[Entry]) -> bool:
+        """Tell whether there is a batch; what the store embeds itself comes in batches already."""
+        return not self.takes_vectors or len(entries) >= self._batch_size
 
     async def write(self, write: Write[E]) -> Sequence[Refused[E]]:
-        """Have the store embed and keep the documents."""
+        """Have the store keep the documents."""
         documents = [document_with_id(entry.document, entry.key) for entry in write.entries]
         keys = [entry.key for entry in write.entries]
         if isinstance(self._store, VectorStore):
-            store = self._store
-            kwargs = {"ids": keys, "batch_size": self._batch_size, **self._upsert_kwargs}
-            if self._calls is None:
-                await store.aadd_documents(documents, **kwargs)
-            else:
-                await self._write_call(lambda: store.add_documents(documents, **kwargs))
+            rows = {
+                entry.document.page_content: entry.row
+                for entry in write.entries
+                if entry.row is not None
+            }
+            with nullcontext() if self._borrower is None else self._borrower.lend(rows):
+                await self._add(self._store, documents, keys)
             return []
         index = self._store
         if self._calls is None:
@@ -136,7 +176,16 @@ class DocumentSink:
             )
 
     async def close(self) -> None:
-        """Leave the store as it is: it belongs to the caller."""
+        """Give the store its embeddings back."""
+        if self._borrower is not None:
+            self._borrower.end()
+
+    async def _add(self, store: VectorStore, documents: list[Document], keys: list[str]) -> None:
+        kwargs = {"ids": keys, "batch_size": self._batch_size, **self._upsert_kwargs}
+        if self._calls is None:
+            await store.aadd_documents(documents, **kwargs)
+        else:
+            await self._write_call(lambda: store.add_documents(documents, **kwargs))
 
     async def _write_call(self, function: Any) -> Any:
         assert self._write_calls is not None  # noqa: S101 (only without async methods)

@@ -70,6 +70,7 @@ class PineconeSink:
         self._rate = upserts.RateWindow()
         self._retry_seconds = retry_seconds
         self._session: aiohttp.ClientSession | None = None
+        self.embeddings = store.embeddings
         self.in_flight = in_flight or _IN_FLIGHT
         self.retries = 0
 
@@ -87,14 +88,13 @@ class PineconeSink:
             ProvenanceMismatchError: If they differ in dimension, model, revision, normalization or
                 document prompt.
         """
-        embeddings = self._store.embeddings
         asked = self._provenance
 
         def compare() -> None:
             check_same_provenance(
                 "The Pinecone index",
                 stored_provenance(self._store),
-                asked if asked is not None else provenance_of(embeddings),
+                asked if asked is not None else provenance_of(self.embeddings),
             )
 
         await in_worker_thread(compare)

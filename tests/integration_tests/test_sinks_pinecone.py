@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import langchain_core.indexing as core
 import numpy as np
+import numpy.typing as npt
 import pytest
 from langchain_core.documents import Document
 from langchain_core.indexing import InMemoryRecordManager
@@ -14,6 +16,7 @@ from langchain_core.vectorstores import InMemoryVectorStore
 from langchain_pinecone import PineconeVectorStore
 
 from langchain_hfendpoint import SQLiteRecordManager, index, open_pinecone
+from langchain_hfendpoint._provenance import Provenance
 from langchain_hfendpoint.errors import MetadataError, PineconeError, ProvenanceMismatchError
 from langchain_hfendpoint.indexing import aindex
 from langchain_hfendpoint.local.pinecone import LocalPinecone
@@ -266,3 +269,37 @@ def test_wide_vectors_are_sent_in_bodies_that_pinecone_takes(
     result = index([Document(f"sentence {n}") for n in range(150)], records, store)
     assert result["num_added"] == 150
     assert store.index.describe_index_stats().total_vector_count == 150
+
+
+class Embedded:
+    """An embedded data set: documents that bring their vectors."""
+
+    def __init__(self, dimension: int) -> None:
+        self.provenance = Provenance(dimension=dimension)
+
+    def lazy_load_vectors(
+        self,
+    ) -> Iterator[tuple[Sequence[Document], npt.NDArray[np.float32]]]:
+        for start in range(0, 500, 250):
+            some = [Document(f"row {n}") for n in range(start, start + 250)]
+            rows = [vector_of(one.page_content, self.provenance.dimension) for one in some]
+            yield some, np.asarray(rows, dtype=np.float32)
+
+
+def test_an_embedded_data_set_is_stored_as_it_is_and_nothing_is_embedded(
+    store: PineconeVectorStore, embeddings: CountingEmbeddings, records: SQLiteRecordManager
+) -> None:
+    result = index(Embedded(8), records, store)
+    assert (result["num_added"], result.embedded, result.reused) == (500, 0, 500)
+    assert not embeddings.asked
+    for record in everything(store).values():
+        vector = np.asarray(record.values, dtype=np.float32)
+        assert vector.tolist() == vector_of(record.metadata["text"])
+    assert index(Embedded(8), records, store)["num_skipped"] == 500
+
+
+def test_an_embedded_data_set_of_another_dimension_is_refused(
+    store: PineconeVectorStore, records: SQLiteRecordManager
+) -> None:
+    with pytest.raises(ProvenanceMismatchError, match=r"8.*4"):
+        index(Embedded(4), records, store)

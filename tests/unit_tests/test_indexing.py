@@ -20,8 +20,19 @@ from langchain_core.vectorstores import InMemoryVectorStore
 
 from langchain_hfendpoint import SQLiteRecordManager, aindex, index
 from langchain_hfendpoint._provenance import Provenance
-from langchain_hfendpoint.errors import ConfigurationError, IndexingError, MetadataError
-from tests.support.indexing import CountingEmbeddings, TickingRecordManager, documents, stored
+from langchain_hfendpoint.errors import (
+    ConfigurationError,
+    IndexingError,
+    MetadataError,
+    ProvenanceMismatchError,
+)
+from tests.support.indexing import (
+    CountingEmbeddings,
+    TickingRecordManager,
+    documents,
+    stored,
+    vector_of,
+)
 
 
 @pytest.fixture
@@ -254,21 +265,24 @@ def test_a_deletion_that_fails_is_langchain_cores_exception_too(
     assert len(records.list_keys()) == 1
 
 
-def test_a_store_known_not_to_be_thread_safe_is_written_to_by_the_callers_thread(
+def test_a_store_that_may_not_be_thread_safe_is_written_to_by_the_callers_thread(
     records: TickingRecordManager,
 ) -> None:
     threads: set[int] = set()
 
-    class FAISS(InMemoryVectorStore):
+    class Local(InMemoryVectorStore):
         def add_documents(self, documents: list[Document], **kwargs: Any) -> list[str]:
             threads.add(threading.get_ident())
             return super().add_documents(documents, **kwargs)
 
-    index(documents(*"abcdefgh"), records, FAISS(CountingEmbeddings()), batch_size=2)
+    index(documents(*"abcdefgh"), records, Local(CountingEmbeddings()), batch_size=2)
     assert threads == {threading.get_ident()}
 
 
-def test_other_stores_have_several_batches_in_flight(records: TickingRecordManager) -> None:
+@pytest.mark.parametrize("asked_for", [None, 4])
+def test_a_store_with_a_server_has_several_batches_in_flight(
+    asked_for: int | None, records: TickingRecordManager
+) -> None:
     together = threading.Barrier(4, timeout=30)
 
     class Slow(InMemoryVectorStore):
@@ -276,8 +290,50 @@ def test_other_stores_have_several_batches_in_flight(records: TickingRecordManag
             together.wait()
             return super().add_documents(documents, **kwargs)
 
-    store = Slow(CountingEmbeddings())
-    assert index(documents(*"abcdefgh"), records, store, batch_size=1)["num_added"] == 8
+    class Chroma(Slow):
+        """By name, a store that is known to have a server."""
+
+    store = (Slow if asked_for else Chroma)(CountingEmbeddings())
+    result = index(
+        documents(*"abcdefgh"), records, store, batch_size=1, upserts_in_flight=asked_for
+    )
+    assert result["num_added"] == 8
+
+
+def test_equal_texts_are_embedded_once_for_any_store(records: TickingRecordManager) -> None:
+    embeddings = CountingEmbeddings()
+    store = InMemoryVectorStore(embeddings)
+    some = [Document(f"premise {n // 3}", metadata={"pair": n}) for n in range(300)]
+    result = index(some, records, store)
+    assert (result["num_added"], result.embedded, result.reused) == (300, 100, 200)
+    assert set(embeddings.asked.values()) == {1}
+    for one in store.store.values():
+        assert one["vector"] == vector_of(one["text"])
+
+
+def test_a_store_has_its_own_embeddings_again_when_the_run_is_over(
+    records: TickingRecordManager,
+) -> None:
+    embeddings = CountingEmbeddings(poison="bad")
+    store = InMemoryVectorStore(embeddings)
+    index(documents("a"), records, store)
+    assert store.embedding is embeddings
+    with pytest.raises(ValueError, match="cannot embed"):
+        index(documents("bad"), records, store)
+    assert store.embedding is embeddings
+
+
+def test_texts_that_cannot_be_embedded_are_named_and_the_others_arrive(
+    records: TickingRecordManager,
+) -> None:
+    store = InMemoryVectorStore(CountingEmbeddings(poison="bad"))
+    some = documents(*(f"good {n}" for n in range(64)), "bad", "worse")
+    result = index(some, records, store, on_error="skip")
+    # A foreign class does not say which text it was, so its batch fails together.
+    assert result["num_added"] == 64
+    assert len(result.failed) == 2
+    assert all("cannot embed 'bad'" in failed.reason for failed in result.failed)
+    assert not any(records.exists([failed.id for failed in result.failed]))
 
 
 class Embedded:
@@ -292,10 +348,39 @@ class Embedded:
         yield documents("c"), np.ones((1, 2), dtype=np.float32)
 
 
-def test_an_embedded_data_set_is_not_given_to_a_store_that_would_embed_it_again(
+def test_an_embedded_data_set_is_not_embedded_again_whatever_the_store(
+    records: TickingRecordManager,
+) -> None:
+    embeddings = CountingEmbeddings(dimension=2)
+    store = InMemoryVectorStore(embeddings)
+    result = index(Embedded(), records, store)
+    assert (result["num_added"], result.embedded) == (3, 0)
+    assert not embeddings.asked
+    assert {one["text"]: one["vector"] for one in store.store.values()} == {
+        "a": [1.0, 0.0],
+        "b": [0.0, 1.0],
+        "c": [1.0, 1.0],
+    }
+
+
+def test_an_embedded_data_set_that_queries_would_not_fit_is_refused(
     store: InMemoryVectorStore, records: TickingRecordManager
 ) -> None:
-    with pytest.raises(ConfigurationError, match="embeds by itself"):
+    with pytest.raises(ProvenanceMismatchError, match=r"2.*8"):
+        index(Embedded(), records, store)
+
+
+def test_a_store_that_hides_its_embeddings_embeds_by_itself(
+    records: TickingRecordManager,
+) -> None:
+    class Hiding(InMemoryVectorStore):
+        @property
+        def embeddings(self) -> None:  # type: ignore[override]
+            return None
+
+    store = Hiding(CountingEmbeddings())
+    assert index(documents("a", "b"), records, store).embedded == 2
+    with pytest.raises(ConfigurationError, match="embedded data set"):
         index(Embedded(), records, store)
 
 
