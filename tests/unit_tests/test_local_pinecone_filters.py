@@ -22,6 +22,8 @@ RECORD = {"genre": "drama", "year": 2020.0, "seen": True, "tags": ["long", "sad"
     ("filter_", "expected"),
     [
         ({}, True),
+        ({"genre": {}}, True),
+        ({"genre": {"$in": []}}, False),
         ({"genre": "drama"}, True),
         ({"genre": {"$eq": "comedy"}}, False),
         ({"genre": {"$ne": "comedy"}}, True),
@@ -57,11 +59,19 @@ def test_a_filter_means_what_pinecone_documents(filter_: dict[str, Any], expecte
     [
         ({"$eq": "drama"}, "is not a valid operator at this position"),
         ({"genre": {"$like": "dra%"}}, "\\$like is not a valid operator"),
-        ({"genre": {}}, "illegal condition for field genre, got {}"),
+        ({"genre": {"eq": "a"}}, r'^illegal condition for field genre, got {"eq":"a"}$'),
         ({"genre": {"$in": "drama"}}, r"\$in operator must be followed by a list"),
         ({"genre": {"$in": [["drama"]]}}, r"\$in operator must be followed by a list"),
+        (
+            {"year": {"$nin": [True]}},
+            r"^the \$nin operator must be followed by a list of strings or a list of numbers, got",
+        ),
+        ({"genre": {"$in": ["drama", 1]}}, r"\$in operator must be followed by a list"),
         ({"genre": {"$eq": ["drama"]}}, r"\$eq operator must be followed by"),
-        ({"genre": None}, r"\$eq operator must be followed by"),
+        (
+            {"genre": None},
+            r"^the \$eq operator must be followed by a string, boolean or a number, got null inst",
+        ),
         ({"year": {"$gt": "2020"}}, r"\$gt operator must be followed by a number"),
         ({"year": {"$gt": True}}, r"\$gt operator must be followed by a number"),
         ({"year": {"$exists": 1}}, r"\$exists operator must be followed by a boolean"),
@@ -92,7 +102,10 @@ VALUES = st.one_of(SCALARS, st.lists(WORDS, max_size=3))
 RECORDS = st.dictionaries(FIELDS, VALUES, max_size=2)
 CONDITIONS = st.one_of(
     st.tuples(st.sampled_from(["$eq", "$ne"]), SCALARS),
-    st.tuples(st.sampled_from(["$in", "$nin"]), st.lists(SCALARS, max_size=3)),
+    st.tuples(
+        st.sampled_from(["$in", "$nin"]),
+        st.one_of(st.lists(WORDS, max_size=3), st.lists(NUMBERS, max_size=3)),
+    ),
     st.tuples(st.sampled_from(["$gt", "$gte", "$lt", "$lte"]), NUMBERS),
     st.tuples(st.just("$exists"), st.booleans()),
 )

@@ -2,7 +2,8 @@
 
 A filter becomes a tree of `AllOf`, `AnyOf` and `Condition`. A condition looks at one field; a
 list-valued field satisfies it if any element does, and the negative operators (`$ne`, `$nin`) are
-the negations of the positive ones, so that a record without the field satisfies them.
+the negations of the positive ones, as in MongoDB, so that a record without the field satisfies
+them. Error texts are those of Pinecone's service where its users quote them.
 """
 
 from __future__ import annotations
@@ -150,8 +151,8 @@ def _compile(raw: object, *, depth: int) -> Filter:
                 "without a field"
             )
         elif isinstance(value, dict):
-            if not value:
-                raise invalid(f"illegal condition for field {key}, got {{}}")
+            if not all(name.startswith("$") for name in value):
+                raise invalid(f"illegal condition for field {key}, got {shown(value, limit=64)}")
             parts.extend(_condition(key, name, operand) for name, operand in value.items())
         else:
             parts.append(_condition(key, "$eq", value))
@@ -161,11 +162,11 @@ def _compile(raw: object, *, depth: int) -> Filter:
 def _condition(field: str, name: str, operand: object) -> Condition:
     if name in ("$eq", "$ne"):
         if not isinstance(operand, str | int | float):
-            raise _wrong_operand(name, "a string, boolean or number", operand)
+            raise _wrong_operand(name, "a string, boolean or a number", operand)
         return Condition(field, "$eq", (operand,), negated=name == "$ne")
     if name in ("$in", "$nin"):
-        if not isinstance(operand, list) or not all(
-            isinstance(item, str | int | float) for item in operand
+        if not isinstance(operand, list) or not (
+            all(isinstance(item, str) for item in operand) or all(map(is_number, operand))
         ):
             raise _wrong_operand(name, "a list of strings or a list of numbers", operand)
         return Condition(field, "$in", tuple(operand), negated=name == "$nin")
