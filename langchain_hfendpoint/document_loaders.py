@@ -22,7 +22,7 @@ from typing_extensions import Self
 
 from langchain_hfendpoint._nli.files import Format
 from langchain_hfendpoint._nli.items import Choice, Item, Kind
-from langchain_hfendpoint._nli.pipeline import Plan, run
+from langchain_hfendpoint._nli.pipeline import Plan, most, run
 from langchain_hfendpoint._nli.report import Counts, LoadReport
 from langchain_hfendpoint._nli.sources import TextFormat, source_of
 from langchain_hfendpoint._nli.stream import Collected
@@ -305,12 +305,7 @@ class SNLILoader(BaseLoader):
             DataError: If the source cannot be opened.
             HubUnreachableError: As `lazy_load`.
         """
-        limit = self._plan.limit
-        rows = [part.rows() for part in self._source.parts()]
-        if any(count is None for count in rows):
-            return None
-        total = sum(count or 0 for count in rows) * len(self._kinds) - self._plan.offset
-        return max(0, total if limit is None else min(total, limit))
+        return most(self._source, self._plan)
 
     def _document_batches(self) -> Iterator[list[Document]]:
         self._counts = counts = Counts()

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from langchain_hfendpoint._nli.columns import recognize
+from langchain_hfendpoint._nli.batch import Reader
+from langchain_hfendpoint._nli.columns import Layout, recognize
 from langchain_hfendpoint._nli.items import Choice, Item, Picker
 from langchain_hfendpoint._nli.labels import label_reader
 from langchain_hfendpoint._nli.report import Counts
@@ -83,6 +84,32 @@ def run(source: Source, plan: Plan, counts: Counts) -> Iterator[list[Item]]:
         yield batch
 
 
+def most(source: Source, plan: Plan) -> int | None:
+    """Tell how many items a pass gives at most, if that can be told without reading rows.
+
+    Raises:
+        DataError: If the source cannot be read as asked.
+    """
+    total = 0
+    for part in source.parts():
+        rows = part.rows()
+        if rows is None:
+            return None
+        with part.open(_never_broken) as reader:
+            hypotheses = len(_layout(reader, plan).hypotheses)
+        total += rows * sum(1 if kind == "premise" else hypotheses for kind in plan.choice.kinds)
+    left = max(0, total - plan.offset)
+    return left if plan.limit is None else min(left, plan.limit)
+
+
+def _never_broken(error: BrokenRowError) -> None:
+    raise error
+
+
+def _layout(reader: Reader, plan: Plan) -> Layout:
+    return recognize(reader.names, origin=reader.origin, needed=plan.needed, given=plan.columns)
+
+
 def _shared(source: Source, plan: Plan, counts: Counts) -> Iterator[list[Item]]:
     index, of = plan.shard
     batches = _picked(source, plan, counts)
@@ -102,9 +129,7 @@ def _picked(source: Source, plan: Plan, counts: Counts) -> Iterator[list[Item]]:
     first_row = 0
     for part in source.parts():
         with part.open(unreadable) as reader:
-            layout = recognize(
-                reader.names, origin=reader.origin, needed=plan.needed, given=plan.columns
-            )
+            layout = _layout(reader, plan)
             for name in plan.choice.metadata_columns:
                 if name not in reader.names:
                     raise DataError(

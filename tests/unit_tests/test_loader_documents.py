@@ -3,6 +3,8 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -200,6 +202,15 @@ def test_how_many_documents_there_may_be_is_told_without_reading(path: Path) -> 
     assert SNLILoader(path, offset=4, limit=3).max_documents() == 1
 
 
+def test_a_row_of_triplets_counts_twice(tmp_path: Path) -> None:
+    path = tmp_path / "triplets.parquet"
+    triplet = {"anchor": ["A"], "positive": ["B"], "negative": ["C"]}
+    pq.write_table(pa.table(triplet), path)
+    for column, texts_a_row in (("hypothesis", 2), ("premise", 1), ("both", 3), ("pair", 2)):
+        loader = SNLILoader(path, column=column)
+        assert loader.max_documents() == len(loader.load()) == texts_a_row
+
+
 def test_a_file_of_lines_does_not_tell_how_many_it_has(tmp_path: Path) -> None:
     assert SNLILoader(write(ROWS, tmp_path / "some.csv")).max_documents() is None
 
@@ -245,7 +256,7 @@ def test_options_that_cannot_work_are_refused(
 
 def test_a_source_that_is_nothing_known_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="source is a int"):
-        SNLILoader(7)  # type: ignore[arg-type]
+        SNLILoader(7)
 
 
 def test_a_token_is_never_shown(path: Path) -> None:
