@@ -94,15 +94,15 @@ def pinecone(
     key = (api_key_from_environment() if supervised else None) or api_key
     require_key_beyond_loopback(host, key)
     misfortune = Faults.parse(faults, latency=latency)
-    directory = Directory(folder, consistency_delay=consistency_delay, read_only=read_only)
-    serve(
-        build_app(directory, api_key=key, faults=misfortune),
-        host=host,
-        port=port,
-        supervised=supervised,
-        banner=_BANNER.format(
-            folder=folder,
-            does="reads" if read_only else "keeps its data in",
-            key="the-key-you-chose" if key else "any",
-        ),
-    )
+    with Directory(folder, consistency_delay=consistency_delay, read_only=read_only) as directory:
+        serve(
+            build_app(directory, api_key=key, faults=misfortune),
+            host=host,
+            port=port,
+            supervised=supervised,
+            banner=_BANNER.format(
+                folder=folder,
+                does="reads" if read_only else "keeps its data in",
+                key="the-key-you-chose" if key else "any",
+            ),
+        )

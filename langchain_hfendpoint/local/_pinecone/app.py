@@ -59,7 +59,7 @@ def build_app(
     """Make the application.
 
     Args:
-        directory: The indexes; closed when the application ends.
+        directory: The indexes; the caller closes them when the application has ended.
         api_key: Key that clients must send, or `None` to accept any.
         faults: What shall go wrong on the data plane.
 
@@ -94,7 +94,6 @@ class _Plane:
         yield
         app[_READERS].shutdown()
         app[_PARSER].shutdown()
-        self.directory.close()
 
     @property
     def guard(self) -> Middleware:
