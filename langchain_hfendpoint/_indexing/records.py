@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import compress
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Union, runtime_checkable
 
 from langchain_core.indexing import RecordManager
 
@@ -40,44 +40,6 @@ class RemembersContent(Protocol):
 
     async def akeys_by_content(self, contents: Sequence[bytes]) -> dict[bytes, str]:
         """Find documents that have the same text."""
-
-
-class Records(Protocol):
-    """What the pipeline asks of a record manager."""
-
-    async def time(self) -> float:
-        """Give its clock."""
-
-    async def look_up(
-        self,
-        keys: Sequence[str],
-        groups: Sequence[str | None],
-        *,
-        time_at_least: float,
-        refresh: bool,
-    ) -> list[bool]:
-        """Tell which keys are recorded, and with `refresh` record those as seen now."""
-
-    async def update(
-        self,
-        keys: Sequence[str],
-        groups: Sequence[str | None],
-        *,
-        time_at_least: float,
-        contents: Sequence[bytes] | None = None,
-    ) -> None:
-        """Record keys as indexed now."""
-
-    async def outdated(
-        self, groups: Sequence[str] | None, *, before: float, limit: int | None
-    ) -> list[str]:
-        """List keys that were last recorded before a time."""
-
-    async def delete(self, keys: Sequence[str]) -> None:
-        """Forget keys."""
-
-    async def by_content(self, contents: Sequence[bytes]) -> dict[bytes, str]:
-        """Find keys by the hash of their text, where the manager knows it."""
 
 
 class SyncRecords:
@@ -214,3 +176,6 @@ class AsyncRecords:
         if not contents or not isinstance(self._manager, RemembersContent):
             return {}
         return await self._manager.akeys_by_content(contents)
+
+
+Records = Union[SyncRecords, AsyncRecords]  # noqa: UP007 (at run time)

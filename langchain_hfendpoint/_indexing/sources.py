@@ -17,7 +17,7 @@ from langchain_hfendpoint._provenance import Provenance
 from langchain_hfendpoint.errors import ConfigurationError
 
 T = TypeVar("T")
-_READ_AHEAD_CHUNKS = 10
+_READ_AHEAD_DOCUMENTS = 1_000
 _READ_AHEAD_SECONDS = 0.02
 
 Matrix = npt.NDArray[np.float32]
@@ -155,11 +155,13 @@ def _read_ahead(chunks: Iterator[Chunk]) -> tuple[list[Chunk], Exception | None]
     What was read before the source failed is not to be lost, so its error comes beside it.
     """
     some: list[Chunk] = []
+    read = 0
     until = time.monotonic() + _READ_AHEAD_SECONDS
     try:
         for chunk in chunks:
             some.append(chunk)
-            if len(some) == _READ_AHEAD_CHUNKS or time.monotonic() > until:
+            read += len(chunk.documents)
+            if read >= _READ_AHEAD_DOCUMENTS or time.monotonic() > until:
                 break
     except Exception as error:  # noqa: BLE001 (raised by read_chunks)
         return some, error
