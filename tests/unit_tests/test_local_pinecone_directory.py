@@ -9,7 +9,7 @@ import pytest
 from langchain_hfendpoint.errors import LocalServerError
 from langchain_hfendpoint.local import pinecone as local
 from langchain_hfendpoint.local._pinecone import data_plane as plane
-from langchain_hfendpoint.local._pinecone import database as database_module
+from langchain_hfendpoint.local._pinecone import files
 from langchain_hfendpoint.local._pinecone.config import IndexConfig
 from langchain_hfendpoint.local._pinecone.database import Database
 from langchain_hfendpoint.local._pinecone.directory import Directory
@@ -77,7 +77,7 @@ def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
 def test_a_newer_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Directory(tmp_path) as directory:
         directory.create(IndexConfig("index", "cosine", 2))
-    monkeypatch.setattr(database_module, "FORMAT_VERSION", 0)
+    monkeypatch.setattr(files, "FORMAT_VERSION", 0)
     with pytest.raises(LocalServerError, match="has format 1"):
         Directory(tmp_path)
 

@@ -9,6 +9,7 @@ Floors, each importing only from those above it in this list:
     search      exact top-k over float32 rows
     config      what an index is, apart from its records
     columns     metadata fields as arrays, so that a filter costs no parsing
+    files       telling our files from others, and damage from health
     database    one SQLite file an index: what is on disk, and in which order
     reading     what can be read of an index at one moment
     index       one index: a writer thread that commits, and snapshots that read

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import bisect
 import json
-import os
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,12 +20,17 @@ from typing import Final
 
 import numpy as np
 
-from langchain_hfendpoint.errors import LocalServerError
 from langchain_hfendpoint.local._pinecone.config import IndexConfig
+from langchain_hfendpoint.local._pinecone.files import (
+    APPLICATION_ID,
+    FORMAT_VERSION,
+    damaged,
+    open_file,
+    require_ours,
+    sync_folder,
+    told_apart,
+)
 from langchain_hfendpoint.local._pinecone.memory import FloatRows, Rows, Sparse
-
-APPLICATION_ID: Final = 0x68666C70
-FORMAT_VERSION: Final = 1
 
 _SCHEMA: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -85,8 +89,8 @@ class Database:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         self.read_only = read_only
-        _require_ours(path)
-        with _told_apart(path):
+        require_ours(path)
+        with told_apart(path):
             self.connection = self._connect()
 
     @classmethod
@@ -114,7 +118,7 @@ class Database:
         connection.commit()
         connection.close()
         draft.replace(path)
-        _sync_directory(path.parent)
+        sync_folder(path.parent)
         return cls(path)
 
     def close(self) -> None:
@@ -136,7 +140,7 @@ class Database:
 
     def config(self) -> IndexConfig:
         """Read what the index is."""
-        with _told_apart(self.path):
+        with told_apart(self.path):
             (text,) = self.connection.execute(
                 "SELECT value FROM meta WHERE name = 'config'"
             ).fetchone()
@@ -144,7 +148,7 @@ class Database:
 
     def counters(self) -> tuple[int, int]:
         """Read the last commit's number and the next free row."""
-        with _told_apart(self.path):
+        with told_apart(self.path):
             values = dict(
                 self.connection.execute("SELECT name, value FROM meta WHERE name != 'config'")
             )
@@ -152,7 +156,7 @@ class Database:
 
     def namespaces(self) -> list[StoredNamespace]:
         """Read the namespaces."""
-        with _told_apart(self.path):
+        with told_apart(self.path):
             found = self.connection.execute("SELECT key, name, schema FROM namespaces").fetchall()
         return [
             StoredNamespace(key, name, None if schema is None else json.loads(schema))
@@ -161,7 +165,7 @@ class Database:
 
     def last_namespace(self) -> int:
         """Give the highest namespace number ever used: garbage may still carry it."""
-        with _told_apart(self.path):
+        with told_apart(self.path):
             (key,) = self.connection.execute(
                 "SELECT max(key) FROM (SELECT max(key) AS key FROM namespaces"
                 " UNION ALL SELECT max(namespace) FROM blocks)"
@@ -170,7 +174,7 @@ class Database:
 
     def blocks(self, dimension: int) -> Iterator[StoredBlock]:
         """Read all living rows, in ascending order."""
-        with _told_apart(self.path):
+        with told_apart(self.path):
             dead = np.array(
                 [row for (row,) in self.connection.execute("SELECT row FROM graves ORDER BY row")],
                 dtype=np.int64,
@@ -181,7 +185,7 @@ class Database:
             )
             for namespace, block_rows, block_vectors, checksum in cursor:
                 if _checksum(block_rows, block_vectors) != checksum:
-                    raise _damaged(self.path, "vectors are damaged")
+                    raise damaged(self.path, "vectors are damaged")
                 numbers = np.frombuffer(block_rows, dtype=np.int64)
                 vectors = np.frombuffer(block_vectors, dtype=np.float32)
                 vectors = vectors.reshape(len(numbers), dimension)
@@ -193,7 +197,7 @@ class Database:
                 first, last = np.searchsorted(rows, (numbers[0], numbers[-1] + 1))
                 places = first + np.searchsorted(rows[first:last], numbers)
                 if not np.array_equal(rows[places], numbers):
-                    raise _damaged(self.path, "records are missing")
+                    raise damaged(self.path, "records are missing")
                 yield StoredBlock(
                     namespace,
                     numbers,
@@ -212,14 +216,14 @@ class Database:
             numbers.append(np.array(rows, dtype=np.int64))
             ids.extend(names)
             sparse.update(
-                (row, unpack_sparse(blob))
+                (row, Sparse.unpack(blob))
                 for row, blob in zip(rows, blobs, strict=True)
                 if blob is not None
             )
         return np.concatenate([np.empty(0, dtype=np.int64), *numbers]), ids, sparse
 
     def _connect(self) -> sqlite3.Connection:
-        connection = _open(self.path, read_only=self.read_only)
+        connection = open_file(self.path, read_only=self.read_only)
         if self.read_only:
             connection.execute("BEGIN")  # every read sees the moment of the first one
         else:
@@ -244,7 +248,7 @@ class Database:
 
     def garbage(self) -> int:
         """Count the rows whose space can be given back; some number if there are any."""
-        with _told_apart(self.path):
+        with told_apart(self.path):
             (count,) = self.connection.execute(
                 "SELECT (SELECT count(*) FROM graves) + EXISTS (SELECT 1 FROM blocks"
                 " WHERE namespace NOT IN (SELECT key FROM namespaces))"
@@ -351,7 +355,7 @@ class Database:
         packed: Iterable[bytes | None] = (
             (None for _ in numbers)
             if sparse is None
-            else (None if value is None else pack_sparse(value) for value in sparse)
+            else (None if value is None else value.pack() for value in sparse)
         )
         self.connection.executemany(
             "INSERT INTO records VALUES (?, ?, ?, ?, ?)",
@@ -389,74 +393,7 @@ def _checksum(rows: bytes | memoryview, vectors: bytes | memoryview) -> int:
     return zlib.crc32(vectors, zlib.crc32(rows))
 
 
-def pack_sparse(sparse: Sparse) -> bytes:
-    """Write a sparse vector: its indices, then its values."""
-    return sparse.indices.astype("<u4").tobytes() + sparse.values.astype("<f4").tobytes()
-
-
-def unpack_sparse(blob: bytes) -> Sparse:
-    """Read a sparse vector back."""
-    half = len(blob) // 2
-    return Sparse(
-        np.frombuffer(blob[:half], dtype=np.uint32), np.frombuffer(blob[half:], dtype=np.float32)
-    )
-
-
-def _open(path: Path, *, read_only: bool) -> sqlite3.Connection:
-    return sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}",
-        uri=True,
-        isolation_level=None,
-        check_same_thread=False,
-    )
-
-
-def _require_ours(path: Path) -> None:
-    """Refuse a file that is none of ours, before anything is done to it."""
-    with _told_apart(path):
-        connection = _open(path, read_only=True)
-        (application,) = connection.execute("PRAGMA application_id").fetchone()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        connection.close()
-    if application != APPLICATION_ID:
-        raise LocalServerError(
-            f"{path} is an SQLite file of some other program, not an index of the local "
-            "Pinecone. Give it another place, or choose another directory."
-        )
-    if version > FORMAT_VERSION:
-        raise LocalServerError(
-            f"{path} has format {version}, and this version of langchain-hfendpoint reads up "
-            f"to {FORMAT_VERSION}. Upgrade the package."
-        )
-
-
 def _write_config(connection: sqlite3.Connection, config: IndexConfig) -> None:
     connection.execute(
         "INSERT OR REPLACE INTO meta VALUES ('config', ?)", (json.dumps(asdict(config)),)
     )
-
-
-def _sync_directory(path: Path) -> None:
-    """Make a rename durable; Windows has no such call, and needs none."""
-    if os.name == "posix":
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _damaged(path: Path, why: object) -> LocalServerError:
-    return LocalServerError(
-        f"{path} cannot be read: {why}. The file is damaged or not an index of the local "
-        "Pinecone; move it away, or restore a dump into a new directory."
-    )
-
-
-@contextmanager
-def _told_apart(path: Path) -> Iterator[None]:
-    """Turn SQLite's complaints about a file into one sentence that names it."""
-    try:
-        yield
-    except (sqlite3.Error, ValueError, TypeError, KeyError, IndexError) as error:
-        raise _damaged(path, error) from error

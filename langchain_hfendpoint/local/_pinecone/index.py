@@ -382,6 +382,7 @@ class Index:
     def _load(self) -> None:
         """Fill the memory from the file."""
         self.columns = ColumnCache()
+        self.config = self.database.config()
         self._lsn, self._next_row = self.database.counters()
         by_key: dict[int, Namespace] = {}
         self._namespaces = {}

@@ -49,6 +49,18 @@ class Sparse:
     indices: NDArray[np.uint32]
     values: NDArray[np.float32]
 
+    def pack(self) -> bytes:
+        """Write it as bytes: the indices, then the values."""
+        return self.indices.astype("<u4").tobytes() + self.values.astype("<f4").tobytes()
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> Sparse:
+        """Read it back."""
+        half = len(packed) // 2
+        return cls(
+            np.frombuffer(packed[:half], dtype="<u4"), np.frombuffer(packed[half:], dtype="<f4")
+        )
+
 
 class Segment:
     """Rows that lie together: arrays of a fixed capacity, filled from the front, never moved.
