@@ -23,6 +23,7 @@ from langchain_hfendpoint.local._pinecone.requests import (
     dense_rows,
     record_id,
     record_ids,
+    require_nonzero,
     sparse_vector,
     stored_namespace,
     top_k,
@@ -200,11 +201,15 @@ def update(call: Call) -> Write:
     config = call.index.config
     if values and config.sparse:
         raise invalid("Index configuration does not support dense values")
+    id_ = record_id(body.get("id"))
+    dense = dense_rows([values], config.dimension) if values else None
+    if dense is not None:
+        require_nonzero(dense, [id_])
     return Write(
         operations.update_one(
             namespace,
-            record_id(body.get("id")),
-            values=dense_rows([values], config.dimension)[0] if values else None,
+            id_,
+            values=dense,
             sparse=None if raw_sparse is None else sparse_vector(raw_sparse),
             metadata=metadata,
         )

@@ -81,7 +81,7 @@ def update_one(
                 found,
                 Batch(
                     batch.ids,
-                    batch.vectors if values is None else values.reshape(1, -1),
+                    batch.vectors if values is None else values,
                     batch.sparse if sparse is None else [sparse],
                     batch.metadata,
                 ),

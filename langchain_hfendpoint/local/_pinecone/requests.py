@@ -115,6 +115,24 @@ def dense_rows(rows: Sequence[list[object]], dimension: int) -> FloatRows:
     return floats
 
 
+def require_nonzero(vectors: FloatRows, ids: Sequence[str]) -> None:
+    """Refuse vectors of zeros only.
+
+    Args:
+        vectors: float32 (n, dimension).
+        ids: The records they belong to.
+
+    Raises:
+        WireError: If there is one.
+    """
+    nonzero = vectors.any(axis=1)
+    if not nonzero.all():
+        raise invalid(
+            "Dense vectors must contain at least one non-zero value. "
+            f"Vector ID '{ids[int(np.argmin(nonzero))]}' contains only zeros"
+        )
+
+
 def sparse_vector(raw: Fields) -> Sparse:
     """Check a sparse vector and sort it by index.
 
@@ -180,12 +198,8 @@ def upsert_batch(body: Fields, config: IndexConfig) -> tuple[Batch, int]:
     if config.sparse:
         _require_sparse(newest, rows, sparse)
     dense = dense_rows(rows, config.dimension)
-    if not config.sparse and not (nonzero := dense.any(axis=1)).all():
-        culprit = list(newest)[int(np.argmin(nonzero))]
-        raise invalid(
-            "Dense vectors must contain at least one non-zero value. "
-            f"Vector ID '{culprit}' contains only zeros"
-        )
+    if not config.sparse:
+        require_nonzero(dense, list(newest))
     metadata = [
         None
         if (given_metadata := vector.get("metadata")) is None

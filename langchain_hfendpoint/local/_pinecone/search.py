@@ -25,10 +25,17 @@ Metric = Literal["cosine", "dotproduct", "euclidean"]
 Doubles = NDArray[np.float64]
 Offsets = NDArray[np.int64]
 
+_Estimate = tuple[Offsets, NDArray[np.floating], float]
+"""Rows that can be matches, their goodness (higher is nearer), and the bound of its error."""
+
 _UNIT_ROUNDOFF: Final = 2.0**-24
+_FLOAT32_SAFE: Final = (1e-15, 1e15)
+"""Lengths of vectors whose products neither vanish nor overflow in float32."""
 _GATHER_FRACTION: Final = 0.3
+_LARGEST: Final = float(np.finfo(np.float32).max)
 _RANK_BLOCK: Final = 4_096
 _SCAN_BLOCK: Final = 16_384
+_WORTH_A_THREAD: Final = 2_048
 _SCANNERS: Final = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="pinecone-scan")
 """Scans run on all cores. BLAS itself is held to one thread: its own wait by spinning, which
 doubles the time of a query on a busy machine."""
@@ -75,10 +82,16 @@ def top_k(parts: Iterable[tuple[Segment, Offsets]], query: Query) -> list[Match]
         for segment, offsets in parts
         for start in range(0, len(offsets), _SCAN_BLOCK)
     ]
-    estimates = _SCANNERS.map(lambda block: _estimate(block[0], block[1], query), blocks)
+    scans = [
+        _SCANNERS.submit(_estimate, segment, offsets, query)
+        if len(offsets) >= _WORTH_A_THREAD
+        else None
+        for segment, offsets in blocks
+    ]
     candidates = _Candidates(query.top_k)
-    for (segment, _), (offsets, goodness, margin) in zip(blocks, estimates, strict=True):
-        candidates.add(segment, offsets, goodness, margin=margin)
+    for (segment, offsets), scan in zip(blocks, scans, strict=True):
+        estimate = _estimate(segment, offsets, query) if scan is None else scan.result()
+        candidates.add(segment, estimate)
     return _rank(candidates.likely(), query)
 
 
@@ -93,9 +106,8 @@ class _Candidates:
         self._offsets = np.empty(0, dtype=np.int64)
         self._goodness = np.empty(0, dtype=np.float64)
 
-    def add(
-        self, segment: Segment, offsets: Offsets, goodness: NDArray[np.floating], *, margin: float
-    ) -> None:
+    def add(self, segment: Segment, estimate: _Estimate) -> None:
+        offsets, goodness, margin = estimate
         self._margin = max(self._margin, margin)
         kept = np.flatnonzero(goodness >= self._bar(goodness))
         owner = np.full(len(kept), len(self._segments), dtype=np.int64)
@@ -122,9 +134,7 @@ class _Candidates:
         return kth - 2.0 * self._margin
 
 
-def _estimate(
-    segment: Segment, offsets: Offsets, query: Query
-) -> tuple[Offsets, NDArray[np.floating], float]:
+def _estimate(segment: Segment, offsets: Offsets, query: Query) -> _Estimate:
     """Estimate how near rows are, in float32.
 
     Returns:
@@ -135,12 +145,18 @@ def _estimate(
         shared = _sparse_products(segment, offsets, query.sparse)
         hit = ~np.isnan(shared)
         return offsets[hit], shared[hit], 0.0
-    products = _products(segment, offsets, query.vector)
     norms = segment.norms[offsets]
     length = float(np.linalg.norm(query.vector.astype(np.float64)))
+    longest = float(norms.max())
+    if (
+        min(length, float(norms.min())) < _FLOAT32_SAFE[0]
+        or max(length, longest) > _FLOAT32_SAFE[1]
+    ):
+        scores = _exact(segment, offsets, query)
+        return offsets, -scores if query.metric == "euclidean" else scores, 0.0
+    products = _products(segment, offsets, query.vector)
     # Error of a float32 dot product of n terms, in any order of summation: n u |a| |b|.
     relative = (query.vector.size + 4) * _UNIT_ROUNDOFF
-    longest = float(norms.max(initial=0.0))
     if query.metric == "cosine":
         return offsets, products / (norms * np.float32(length)), 2.0 * relative
     if query.metric == "euclidean":
@@ -168,7 +184,8 @@ def _rank(parts: list[tuple[Segment, Offsets]], query: Query) -> list[Match]:
     for segment, offsets in parts:
         for start in range(0, len(offsets), _RANK_BLOCK):
             block = offsets[start : start + _RANK_BLOCK]
-            scores = _exact(segment, block, query).astype(np.float32)
+            # JSON has no infinity.
+            scores = _exact(segment, block, query).clip(-_LARGEST, _LARGEST).astype(np.float32)
             matches.extend(
                 Match(segment, offset, score)
                 for offset, score in zip(block.tolist(), scores.tolist(), strict=True)
