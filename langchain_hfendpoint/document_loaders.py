@@ -153,24 +153,21 @@ class SNLILoader(BaseLoader):
         storage_options: Mapping[str, Any] | None = None,
         show_progress: bool | None = False,
     ) -> None:
-        _check(
-            {
-                "collect needs unique=True": bool(collect) and not unique,
-                f'collect={collect!r}: known are "labels" and "rows"': not (
-                    set(collect) <= {"labels", "rows"} and not isinstance(collect, str)
-                ),
-                f"offset={offset} is negative": offset < 0,
-                f"limit={limit} is negative": limit is not None and limit < 0,
-                f"shuffle_buffer={shuffle_buffer} is less than 1": shuffle_buffer < 1,
-                f'on_error={on_error!r}: known are "raise" and "skip"': on_error
-                not in {"raise", "skip"},
-                f'unlabelled={unlabelled!r}: known are "keep" and "drop"': unlabelled
-                not in {None, "keep", "drop"},
-                f"template={template!r} cannot be filled in with premise, hypothesis and label": (
-                    not _can_fill_in(template)
-                ),
-            }
-        )
+        for is_wrong, complaint in (
+            (offset < 0, f"offset={offset} is negative"),
+            (limit is not None and limit < 0, f"limit={limit} is negative"),
+            (shuffle_buffer < 1, f"shuffle_buffer={shuffle_buffer} is less than 1"),
+            (bool(collect) and not unique, "collect needs unique=True"),
+            (not set(collect) <= {"labels", "rows"}, f"collect={collect!r} is unknown"),
+            (on_error not in {"raise", "skip"}, f"on_error={on_error!r} is unknown"),
+            (unlabelled not in {None, "keep", "drop"}, f"unlabelled={unlabelled!r} is unknown"),
+            (
+                not _can_fill_in(template),
+                f"template={template!r} has other fields than it can have",
+            ),
+        ):
+            if is_wrong:
+                raise ConfigurationError(f"SNLILoader: {complaint}.")
         given = dict(columns or {})
         if column not in _KINDS:
             given["hypothesis"] = column
@@ -345,12 +342,6 @@ class SNLILoader(BaseLoader):
             id=item.key.hex(),
             metadata={**item.extra, **metadata},
         )
-
-
-def _check(faults: Mapping[str, bool]) -> None:
-    for fault, is_there in faults.items():
-        if is_there:
-            raise ConfigurationError(f"SNLILoader: {fault}.")
 
 
 def _can_fill_in(template: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal, NamedTuple
@@ -114,42 +114,47 @@ class Picker:
 
     def _all(self, batch: Batch, first_row: int) -> list[Item]:
         """Make every item of the batch, row by row, whatever is in it."""
-        layout, columns, nothing = self.layout, batch.columns, [None] * len(batch.rows)
-        premises: Texts = _texts(columns, layout.premise) if layout.premise else nothing
-        labels: Labels = self._labels(columns[layout.label]) if layout.label else nothing
-        hypotheses: list[tuple[Texts, Labels]] = [
-            (_texts(columns, column), labels if implied is None else [named(implied)] * len(labels))
-            for column, implied in layout.hypotheses
-        ]
-        # Of several hypotheses in a row none is the premise's own.
-        alone = (
-            hypotheses[0] if len(hypotheses) == 1 else (nothing, nothing if hypotheses else labels)
-        )
-        lanes = [
-            (kind, texts, its_labels)
-            for kind in self.choice.kinds
-            for texts, its_labels in ([alone] if kind == "premise" else hypotheses)
-        ]
+        columns, count = batch.columns, len(batch.rows)
         rows = [first_row + row for row in batch.rows]
-        scores = [_score(value) for value in columns[layout.score]] if layout.score else nothing
-        extras = self._extras(columns, len(rows))
-        made = [
+        score = self.layout.score
+        scores = [None] * count if score is None else [_score(value) for value in columns[score]]
+        extras = self._extras(columns, count)
+        lanes = [
             [
                 Item(text, digest(text), kind, self.split, *rest)
                 for text, *rest in zip(
-                    self._written(kind, premises, texts, its_labels),
+                    self._written(kind, premises, hypotheses, labels),
                     rows,
                     premises,
-                    texts,
-                    its_labels,
+                    hypotheses,
+                    labels,
                     scores,
                     extras,
                     strict=True,
                 )
             ]
-            for kind, texts, its_labels in lanes
+            for kind, premises, hypotheses, labels in self._lanes(columns, count)
         ]
-        return made[0] if len(made) == 1 else list(chain.from_iterable(zip(*made, strict=True)))
+        return lanes[0] if len(lanes) == 1 else list(chain.from_iterable(zip(*lanes, strict=True)))
+
+    def _lanes(
+        self, columns: Mapping[str, Sequence[object]], count: int
+    ) -> Iterator[tuple[Kind, Texts, Texts, Labels]]:
+        """Give, for each text that a row becomes, its kind, premises, hypotheses and labels."""
+        layout, nothing = self.layout, [None] * count
+        premises: Texts = _texts(columns, layout.premise) if layout.premise else nothing
+        labels: Labels = self._labels(columns[layout.label]) if layout.label else nothing
+        sides: list[tuple[Texts, Labels]] = [
+            (_texts(columns, column), labels if implied is None else [named(implied)] * count)
+            for column, implied in layout.hypotheses
+        ]
+        for kind in self.choice.kinds:
+            if kind == "premise" and len(sides) != 1:
+                # Of several hypotheses in a row none is the premise's own.
+                yield kind, premises, nothing, nothing if sides else labels
+            else:
+                for hypotheses, its_labels in sides:
+                    yield kind, premises, hypotheses, its_labels
 
     def _written(self, kind: Kind, premises: Texts, hypotheses: Texts, labels: Labels) -> list[str]:
         """Give what is embedded; nothing for a pair that lacks one side."""
