@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import orjson
 
-from langchain_hfendpoint.local._pinecone.wire import invalid, shown
+from langchain_hfendpoint.local._pinecone.wire import WireError, invalid, shown
 
 
 class Fields:
@@ -105,5 +105,5 @@ def _snake(name: str) -> str:
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in name)
 
 
-def _wrong(name: str, wanted: str, value: object) -> Exception:
+def _wrong(name: str, wanted: str, value: object) -> WireError:
     return invalid(f"Invalid value for field '{name}': expected {wanted}, got '{shown(value)}'")

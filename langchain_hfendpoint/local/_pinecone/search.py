@@ -125,9 +125,9 @@ class _Candidates:
 
     def _bar(self, further: NDArray[np.floating] | None = None) -> float:
         """Goodness below which no row can be among the best k."""
-        goodness = self._goodness if further is None else further
-        if further is not None and len(self._goodness) >= self._top_k:
-            goodness = self._goodness
+        goodness: NDArray[np.floating] = self._goodness
+        if further is not None and len(goodness) < self._top_k:
+            goodness = further
         if len(goodness) < self._top_k:
             return -np.inf
         kth = float(np.partition(goodness, -self._top_k)[-self._top_k])

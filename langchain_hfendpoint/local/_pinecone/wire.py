@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import orjson
+
 UNNAMED_NAMESPACE: Final = "__default__"
 """How the namespace `""` is called where a name is needed; both address the same records."""
 
@@ -80,7 +82,5 @@ def not_found(message: str) -> WireError:
 
 def shown(value: object, *, limit: int = 16) -> str:
     """Quote a value in an error text as the service does: its beginning, then three dots."""
-    import orjson
-
     text = orjson.dumps(value).decode()
     return text if len(text) <= limit else text[:limit] + "..."
