@@ -1,5 +1,7 @@
 """The second tutorial as three commands: embed, push, index."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from langchain_hfendpoint.local import LocalEndpoint
 from tests.support.commands import Commands
 from tests.support.hub_caches import Caches, use_hub
 from tests.support.hub_push_server import PushHubServer
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +86,18 @@ def test_what_is_no_embedded_data_set_is_one_sentence(run: Commands, tmp_path: P
         ran = run(*command)
         assert (ran.code, ran.out) == (1, "")
         assert ran.err.splitlines()[-1].startswith("Error: There is no embedding.json in")
+
+
+def test_the_second_tutorial_embeds_once_and_finds(
+    run: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    command = [sys.executable, str(EXAMPLES / "embedding_as_a_service.py")]
+    for _ in range(2):
+        done = subprocess.run(
+            [*command, "--out", str(tmp_path / "faq")], capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        assert "13 questions with vectors of 384 numbers" in done.stdout
+        first = done.stdout.split("return something?\n")[1].splitlines()[0]
+        assert first.endswith("What happens if I bring a book back late?")
