@@ -67,6 +67,7 @@ def test_int8_costs_little_on_the_sts_benchmark(sts, exact, record_property):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(PEER is None, reason="needs sentence-transformers: HFENDPOINT_PEER_PYTHON")
 def test_vectors_agree_with_sentence_transformers(sts, exact):
     texts, gold = sts
@@ -74,7 +75,7 @@ def test_vectors_agree_with_sentence_transformers(sts, exact):
         [PEER, "-c", PEER_PROGRAM],
         input=json.dumps([texts, str(locate().directory)]).encode(),
         capture_output=True,
-        timeout=250,
+        timeout=800,
         check=True,
     )
     theirs = np.frombuffer(done.stdout, "<f4").reshape(exact.shape)

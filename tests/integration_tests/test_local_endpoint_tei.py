@@ -86,6 +86,20 @@ def test_an_answer_says_what_it_cost(url):
     assert all(answer.headers[name].isdecimal() for name in MEASURED - {"x-compute-type"})
 
 
+def test_a_browser_may_ask_whether_it_may_ask(url):
+    answer = call(url, "/embed", method="OPTIONS", headers={"Origin": "http://example.com"})
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["access-control-allow-methods"] == "GET,POST"
+    assert answer.headers["access-control-allow-headers"] == "content-type"
+
+
+def test_characters_are_counted_as_they_were_sent(url):
+    for inputs, count in ((LONG, len(LONG)), ([101, 2034, 102], 3), (["é", "ab"], 3)):
+        answer = call(url, "/embed", {"inputs": inputs})
+        assert answer.headers["x-compute-characters"] == str(count)
+
+
 def test_floats_are_the_shortest_that_tell_float32_apart(url):
     text = call(url, "/embed", {"inputs": "Hi!"}).text
     written = text.strip("[]").split(",")

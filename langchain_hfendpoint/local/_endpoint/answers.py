@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from time import perf_counter
 
 import orjson
@@ -11,8 +10,8 @@ from aiohttp import web
 from langchain_hfendpoint.local._endpoint.engine import Embedded
 from langchain_hfendpoint.local._endpoint.model import ModelDescription
 from langchain_hfendpoint.local._endpoint.runtime import Dtype
+from langchain_hfendpoint.local._endpoint.serde import Inputs
 from langchain_hfendpoint.local._endpoint.settings import TEISettings
-from langchain_hfendpoint.local._endpoint.tokenizing import TextInput
 
 
 def json_answer(
@@ -23,16 +22,15 @@ def json_answer(
     return web.Response(status=status, body=body, content_type="application/json", headers=headers)
 
 
-def measured(start: float, texts: Sequence[TextInput], embedded: Embedded) -> dict[str, str]:
+def measured(start: float, inputs: Inputs, embedded: Embedded) -> dict[str, str]:
     """Give TEI's headers: times in milliseconds, all but the total as a mean over the texts."""
     total = f"{(perf_counter() - start) * 1000:.0f}"
-    each = 1000 / len(texts)
+    each = 1000 / len(inputs.texts)
     timing = embedded.timing
-    characters = sum(len(text.content) for text in texts if isinstance(text.content, str))
     return {
         "x-compute-type": "gpu+optimized",  # TEI says so on a CPU as well
         "x-compute-time": total,
-        "x-compute-characters": str(characters),
+        "x-compute-characters": str(sum(map(len, inputs.texts))),
         "x-compute-tokens": str(embedded.tokens),
         "x-total-time": total,
         "x-tokenization-time": f"{timing.tokenization * each:.0f}",

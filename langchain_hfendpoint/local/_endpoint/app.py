@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from langchain_hfendpoint.errors import LocalServerError
 from langchain_hfendpoint.local._endpoint.engine import Engine
 from langchain_hfendpoint.local._endpoint.locating import check_weights, locate
 from langchain_hfendpoint.local._endpoint.model import describe
@@ -99,6 +100,10 @@ def _load(options: EndpointOptions, *, workers: int) -> Engine:
         # Hashing leaves the interpreter free, so it costs no time beside the loading.
         checked = pool.submit(check_weights, source)
         model = describe(source)
+        prompt = options.tei.default_prompt_name
+        if prompt is not None and prompt not in model.prompts:
+            known = ", ".join(model.prompts) or "none"
+            raise LocalServerError(f"The model has no prompt {prompt!r}; it has: {known}.")
         tokenizer = TextTokenizer(source.directory, max_input_length=model.max_input_length)
         runtime = CTranslate2Runtime(model, dtype=options.dtype, workers=workers)
         checked.result()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hmac
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from time import perf_counter
 
@@ -42,6 +42,10 @@ _FAULTS = {
 _CORS = {
     "access-control-allow-origin": "*",
     "vary": "origin, access-control-request-method, access-control-request-headers",
+}
+_PREFLIGHT = {
+    "access-control-allow-methods": "GET,POST",
+    "access-control-allow-headers": "content-type",
 }
 
 
@@ -120,8 +124,11 @@ class TEI:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Check the key, and give the framework's own errors axum's empty bodies."""
-        if not self._may(request):
-            response: web.StreamResponse = web.Response(status=401)
+        response: web.StreamResponse
+        if request.method == "OPTIONS":
+            response = web.Response(headers=_PREFLIGHT)
+        elif not self._may(request):
+            response = web.Response(status=401)
         else:
             try:
                 response = await handler(request)
@@ -194,20 +201,17 @@ class TEI:
     async def _embed(self, body: bytes) -> web.Response:
         start = perf_counter()
         request = wire.read_embed(body, lower_case=self._settings.since_1_9)
-        rows, texts, embedded = await self._vectors(request)
-        return json_answer(rows, headers=measured(start, texts, embedded))
+        rows, embedded = await self._vectors(request)
+        return json_answer(rows, headers=measured(start, request.inputs, embedded))
 
-    async def _vectors(
-        self, request: wire.EmbedRequest
-    ) -> tuple[Float32, Sequence[TextInput], Embedded]:
-        texts, embedded = await self._run(request.inputs, request.cutting, request.dimensions)
-        rows = self._finish(embedded, request.dimensions, normalized=request.normalize)
-        return rows, texts, embedded
+    async def _vectors(self, request: wire.EmbedRequest) -> tuple[Float32, Embedded]:
+        embedded = await self._run(request.inputs, request.cutting, request.dimensions)
+        return _finish(embedded, request.dimensions, normalized=request.normalize), embedded
 
     async def _vertex(self, body: bytes) -> web.Response:
         requests = wire.read_vertex(body, lower_case=self._settings.since_1_9)
         answers = await asyncio.gather(*map(self._vectors, requests))
-        return json_answer({"predictions": [rows for rows, _, _ in answers]})
+        return json_answer({"predictions": [rows for rows, _ in answers]})
 
     def _other_model(self, what: str) -> Callable[[bytes], Awaitable[web.Response]]:
         async def refuse(body: bytes) -> web.Response:
@@ -219,14 +223,14 @@ class TEI:
     async def _embed_all(self, body: bytes) -> web.Response:
         start = perf_counter()
         request = wire.read_embed(body, lower_case=self._settings.since_1_9)
-        texts, embedded = await self._run(request.inputs, request.cutting, every_token=True)
-        return json_answer(embedded.rows, headers=measured(start, texts, embedded))
+        embedded = await self._run(request.inputs, request.cutting, every_token=True)
+        return json_answer(embedded.rows, headers=measured(start, request.inputs, embedded))
 
     async def _openai(self, body: bytes) -> web.Response:
         start = perf_counter()
         request = wire.read_openai(body)
-        texts, embedded = await self._run(request.inputs, wire.Cutting(), request.dimensions)
-        rows = self._finish(embedded, request.dimensions, normalized=True)
+        embedded = await self._run(request.inputs, wire.Cutting(), request.dimensions)
+        rows = _finish(embedded, request.dimensions, normalized=True)
         if request.encoding == "base64":
             little = rows.astype("<f4", copy=False)
             vectors: list[object] = [base64.b64encode(row.tobytes()).decode() for row in little]
@@ -241,7 +245,7 @@ class TEI:
             "model": self._model.source.model_id,
             "usage": {"prompt_tokens": embedded.tokens, "total_tokens": embedded.tokens},
         }
-        return json_answer(answer, headers=measured(start, texts, embedded))
+        return json_answer(answer, headers=measured(start, request.inputs, embedded))
 
     async def _similarity(self, body: bytes) -> web.Response:
         start = perf_counter()
@@ -249,9 +253,9 @@ class TEI:
         if not request.sentences:
             raise refusals.empty("inputs.sentences", core=False)
         inputs = Inputs((request.source, *request.sentences), batch=True)
-        texts, embedded = await self._run(inputs, request.cutting)
-        rows = self._finish(embedded, None, normalized=True)
-        return json_answer(rows[1:] @ rows[0], headers=measured(start, texts, embedded))
+        embedded = await self._run(inputs, request.cutting)
+        rows = _finish(embedded, None, normalized=True)
+        return json_answer(rows[1:] @ rows[0], headers=measured(start, inputs, embedded))
 
     async def _tokenize(self, body: bytes) -> web.Response:
         request = wire.read_tokenize(body)
@@ -296,7 +300,7 @@ class TEI:
         dimensions: int | None = None,
         *,
         every_token: bool = False,
-    ) -> tuple[Sequence[TextInput], Embedded]:
+    ) -> Embedded:
         """Embed the texts of a request after TEI's checks, in TEI's order."""
         start = perf_counter()
         self._metrics.request(batch=inputs.batch)
@@ -315,7 +319,7 @@ class TEI:
                 "`dimensions` should be smaller than the maximum embedding dimension."
             )
         self._metrics.success(batch=inputs.batch, seconds=perf_counter() - start)
-        return texts, embedded
+        return embedded
 
     def _check_size(self, inputs: Inputs) -> None:
         limit = self._settings.max_client_batch_size
@@ -344,10 +348,11 @@ class TEI:
             raise refusals.unknown_prompt(name, self._model.prompts)
         return self._model.prompts[name]
 
-    def _finish(self, embedded: Embedded, dimensions: int | None, *, normalized: bool) -> Float32:
-        """Cut first, then normalize, as TEI does."""
-        rows: Float32 = np.stack(embedded.rows)[:, :dimensions]
-        return normalize(rows) if normalized else np.ascontiguousarray(rows)
+
+def _finish(embedded: Embedded, dimensions: int | None, *, normalized: bool) -> Float32:
+    """Cut first, then normalize, as TEI does."""
+    rows: Float32 = np.stack(embedded.rows)[:, :dimensions]
+    return normalize(rows) if normalized else np.ascontiguousarray(rows)
 
 
 def _is_json(content_type: str) -> bool:
