@@ -7,6 +7,7 @@ given, and the endpoint that is measured. Runs on the engine's loop.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from itertools import islice
 
 import orjson
 
-from langchain_hfendpoint._bench.points import AutoRun, Point, percentile
+from langchain_hfendpoint._bench.points import AutoRun, Point, percentile, steady_rate
 from langchain_hfendpoint._engine.explain import to_error
 from langchain_hfendpoint._engine.failures import Kind, read_failure
 from langchain_hfendpoint._engine.protocols import (
@@ -29,7 +30,7 @@ from langchain_hfendpoint._engine.transport import BASE_HEADERS, Transport, Tran
 from langchain_hfendpoint.embeddings import HFEndpointEmbeddings
 
 _PATIENCE = 5
-_ANSWERS_EACH = 2
+_ANSWERS_EACH = 4
 _AFTER_REJECTION = 0.05
 
 
@@ -78,8 +79,8 @@ class LoadGenerator:
     async def measure(self, *, batch_size: int, in_flight: int, seconds: float) -> Point:
         """Give one load for a while.
 
-        Lasts until every request in flight has been answered twice on average, though at most
-        five times as long as asked for.
+        Lasts until every request in flight has been answered four times on average, though at
+        most five times as long as asked for.
 
         Args:
             batch_size: Texts in a request.
@@ -142,19 +143,14 @@ class LoadGenerator:
 
 
 def _summarize(tally: _Tally, *, batch_size: int, in_flight: int, began: float) -> Point:
-    """Reckon without the ramp at both ends: the first and the last answer of each worker."""
     answers = sorted(tally.answers)
-    steady = answers[in_flight : len(answers) - in_flight + 1]
-    if len(steady) > 1:
-        counted, seconds = len(steady), steady[-1][0] - answers[in_flight - 1][0]
-    else:
-        counted, seconds = len(answers), time.perf_counter() - began
-        steady = answers
-    latencies = [latency for _, latency in steady] or [float("inf")]
+    latencies = [latency for _, latency in answers] or [math.inf]
     return Point(
         batch_size=batch_size,
         in_flight=in_flight,
-        texts_per_second=counted * batch_size / seconds if seconds > 0 else 0.0,
+        texts_per_second=steady_rate(
+            [(when, batch_size) for when, _ in answers], ramp=in_flight, began=began
+        ),
         p50=percentile(latencies, 0.5),
         p90=percentile(latencies, 0.9),
         p99=percentile(latencies, 0.99),
@@ -166,7 +162,7 @@ def _summarize(tally: _Tally, *, batch_size: int, in_flight: int, began: float) 
 async def measure_auto(
     embeddings: HFEndpointEmbeddings, *, url: str, texts: Iterator[str], seconds: float
 ) -> AutoRun:
-    """Let the package embed as it does by itself; the first half of the time is for learning.
+    """Let the package embed as it does by itself; the first half is for learning.
 
     Args:
         embeddings: With no option about batches or concurrency.
@@ -182,22 +178,21 @@ async def measure_auto(
     """
     shared = shared_endpoint(url)
     began = time.perf_counter()
-    counted, counting_since = 0, None
+    answers: list[tuple[float, int]] = []
     batches = embeddings.aembed_batches(texts)
     try:
         async for batch in batches:
             now = time.perf_counter()
-            if now - began >= seconds:
+            answers.append((now, len(batch.indices)))
+            in_flight = shared.gate.limiter.limit / shared.batch
+            enough = len(answers) >= 2 * _ANSWERS_EACH * in_flight
+            taken = now - began
+            if taken >= _PATIENCE * seconds or (taken >= seconds and enough):
                 break
-            if counting_since is not None:
-                counted += len(batch.indices)
-            elif now - began >= seconds / 2:
-                counting_since = now
     finally:
         await batches.aclose()
-    taken = time.perf_counter() - (counting_since or began)
     return AutoRun(
         batch_size=shared.batch,
         in_flight=shared.gate.limiter.limit / shared.batch,
-        texts_per_second=counted / taken,
+        texts_per_second=steady_rate(answers, ramp=len(answers) // 2, began=began),
     )

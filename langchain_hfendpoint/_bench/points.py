@@ -92,6 +92,27 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
+def steady_rate(answers: Sequence[tuple[float, int]], *, ramp: int, began: float) -> float:
+    """Tell how many texts a second were embedded once the load was there.
+
+    Servers that batch answer in bursts; so what is counted begins right after an answer and ends
+    with one.
+
+    Args:
+        answers: When each answer came and how many texts it had, in order of time.
+        ramp: Answers at the beginning that are not counted: one for each request in flight.
+        began: When the first request was sent; used if there is nothing beyond the ramp.
+
+    Returns:
+        Texts a second; 0 without an answer.
+    """
+    if len(answers) <= ramp or answers[-1][0] <= answers[ramp - 1][0]:
+        ramp = 0
+    since = answers[ramp - 1][0] if ramp else began
+    texts = sum(count for _, count in answers[ramp:])
+    return texts / (answers[-1][0] - since) if texts else 0.0
+
+
 def next_load(done: Sequence[Point], *, most: int) -> int | None:
     """Choose how many requests to keep in flight next, at one batch size.
 

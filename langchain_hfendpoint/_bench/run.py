@@ -79,11 +79,16 @@ def benchmark(
     sizes = _choose_batch_sizes(server, batch_sizes)
     url = base_url(embeddings.endpoint_url or "")
     texts = sentences()
+    key = embeddings.api_key if "api_key" in embeddings.model_fields_set else None
     points = run_sync(
         _measure_all(
             LoadGenerator(
                 url,
-                token=choose_token(url, given=None, ambient=token_from_environment()),
+                token=choose_token(
+                    url,
+                    given=None if key is None else key.get_secret_value(),
+                    ambient=token_from_environment(),
+                ),
                 server=server,
                 texts=texts,
                 timeout=embeddings.timeout,

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 HOME_VARIABLE = "HFENDPOINT_HOME"
 ENDPOINT_URL_VARIABLE = "HF_ENDPOINT_URL"
+ENDPOINT_KEY_VARIABLE = "HF_ENDPOINT_API_KEY"
+"""Key of an endpoint that is not Hugging Face's; `HF_TOKEN` goes to theirs only."""
+
 PINECONE_KEY_VARIABLE = "PINECONE_API_KEY"
 
 
@@ -75,7 +78,8 @@ def open_endpoint(endpoint_url: str | None, **options: Any) -> Iterator[Endpoint
     """Give embeddings by an endpoint: the one configured, or else a local server.
 
     Args:
-        endpoint_url: URL of an endpoint, or `None` for a local server with all-MiniLM-L6-v2.
+        endpoint_url: URL of an endpoint, or `None` for a local server with all-MiniLM-L6-v2. Its
+            key is that of `HF_ENDPOINT_API_KEY`, or if it is Hugging Face's that of `HF_TOKEN`.
         **options: Further fields of `HFEndpointEmbeddings`.
 
     Yields:
@@ -86,7 +90,7 @@ def open_endpoint(endpoint_url: str | None, **options: Any) -> Iterator[Endpoint
         LocalServerError: If the local server does not start.
         MissingExtraError: If the local server's dependencies are not installed.
     """
-    from pydantic import ValidationError
+    from pydantic import SecretStr, ValidationError
 
     from langchain_hfendpoint.embeddings import HFEndpointEmbeddings
 
@@ -99,6 +103,8 @@ def open_endpoint(endpoint_url: str | None, **options: Any) -> Iterator[Endpoint
             description = "local endpoint with sentence-transformers/all-MiniLM-L6-v2 on the CPU"
         else:
             description = endpoint_url
+            if key := os.environ.get(ENDPOINT_KEY_VARIABLE):
+                options = {"api_key": SecretStr(key), **options}
         try:
             embeddings = HFEndpointEmbeddings(endpoint_url=endpoint_url, **options)
         except ValidationError as error:

@@ -27,7 +27,9 @@ _MATTERING = (
     "datasets",
     "langchain-huggingface",
 )
-_EXTRAS = ("pinecone", "datasets", "local")
+# Not used here, but often beside: a conflict hurts only whoever imports it.
+_BESIDE = frozenset({"langchain-huggingface"})
+_EXTRAS = ("pinecone", "datasets", "local", "bench")
 _OLDEST, _FIRST_UNTESTED = (3, 10), (3, 14)
 
 
@@ -127,7 +129,7 @@ def _conflicts(facts: PackageFacts) -> Iterator[Verdict]:
                 "langchain-pinecone",
                 "pinecone",
             ):
-                yield problem(
+                yield (warning if name in _BESIDE else problem)(
                     "Packages",
                     f"{name} {facts.installed[name]} needs {_name(requirement)}, but {conflict}",
                     f"pip install '{_name(requirement)}'",

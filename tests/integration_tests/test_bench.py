@@ -25,7 +25,7 @@ QUICK = ("--seconds", "0.1", "--batch-size", "32", "--in-flight", "1", "--in-fli
 
 @pytest.fixture(scope="module")
 def simulated() -> Iterator[SimulatedEndpoint]:
-    with SimulatedEndpoint(Shape(workers=2, permits=256)) as endpoint:
+    with SimulatedEndpoint(Shape(workers=2, permits=256, service_seconds=0.02)) as endpoint:
         yield endpoint
 
 
@@ -34,10 +34,16 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return Commands(monkeypatch, capsys)
 
 
-def test_what_is_measured_never_exceeds_the_capacity(simulated: SimulatedEndpoint) -> None:
+@pytest.fixture(scope="module")
+def locked() -> Iterator[LocalEndpoint]:
+    with LocalEndpoint(api_key="sesame") as server:
+        yield server
+
+
+def test_what_is_measured_never_exceeds_capacity_or_permits(simulated: SimulatedEndpoint) -> None:
     seen: list[Point] = []
     report = benchmark(
-        HFEndpointEmbeddings(endpoint_url=simulated.url), seconds=0.2, on_point=seen.append
+        HFEndpointEmbeddings(endpoint_url=simulated.url), seconds=0.1, on_point=seen.append
     )
     assert len(seen) == len(report.points)
     assert {point.batch_size for point in report.points} == {1, 8, 32}
@@ -46,17 +52,11 @@ def test_what_is_measured_never_exceeds_the_capacity(simulated: SimulatedEndpoin
         capacity = workers_used * 32 / simulated.shape.service_seconds
         assert 0 < point.texts_per_second < 1.25 * capacity
         assert 0 < point.p50 <= point.p90 <= point.p99
+        assert point.in_flight * point.batch_size <= simulated.shape.permits
+    assert simulated.stats()["rejected"] == 0
     assert report.complete
     assert report.auto is not None
     assert report.auto.batch_size == 32
-
-
-def test_an_endpoint_that_tells_its_permits_is_never_overloaded(
-    simulated: SimulatedEndpoint,
-) -> None:
-    report = benchmark(HFEndpointEmbeddings(endpoint_url=simulated.url), seconds=0.1)
-    assert all(point.in_flight * point.batch_size <= 256 for point in report.points)
-    assert simulated.stats()["rejected"] == 0
 
 
 def test_given_batches_and_loads_are_all_that_is_measured(simulated: SimulatedEndpoint) -> None:
@@ -94,9 +94,20 @@ def test_an_endpoint_that_refuses_everything_is_an_error() -> None:
         benchmark(HFEndpointEmbeddings(endpoint_url=endpoint.url), batch_sizes=[1], seconds=0.1)
 
 
-def test_a_server_that_wants_a_key_is_an_error() -> None:
-    with LocalEndpoint(api_key="sesame") as server, pytest.raises(EndpointAuthenticationError):
-        benchmark(HFEndpointEmbeddings(endpoint_url=server.url), seconds=0.1)
+def test_a_server_that_wants_a_key_is_an_error(locked: LocalEndpoint) -> None:
+    with pytest.raises(EndpointAuthenticationError):
+        benchmark(HFEndpointEmbeddings(endpoint_url=locked.url), seconds=0.1)
+
+
+def test_a_key_of_ones_own_is_taken_from_the_environment(
+    locked: LocalEndpoint, run: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = ("--seconds", "0.1", "--budget", "0.15", "--batch-size", "1", "--in-flight", "1")
+    refused = run("bench", locked.url, *load)
+    assert refused.code == 1
+    assert refused.err.count("\n") == 1
+    monkeypatch.setenv("HF_ENDPOINT_API_KEY", "sesame")
+    assert run("bench", locked.url, *load, "--json").json["points"][0]["rejected"] == 0
 
 
 def test_the_command_prints_a_table_and_ends_with_advice(

@@ -22,12 +22,22 @@ def endpoint_url() -> Iterator[str]:
         yield server.url
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[LocalPinecone]:
+    with LocalPinecone() as running:
+        yield running
+
+
 @pytest.fixture
-def pinecone(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalPinecone]:
-    with LocalPinecone() as server:
-        monkeypatch.setenv("PINECONE_CONTROLLER_HOST", server.host)
-        monkeypatch.setenv("PINECONE_API_KEY", server.api_key)
-        yield server
+def pinecone(server: LocalPinecone, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalPinecone]:
+    """An empty Pinecone."""
+    monkeypatch.setenv("PINECONE_CONTROLLER_HOST", server.host)
+    monkeypatch.setenv("PINECONE_API_KEY", server.api_key)
+    yield server
+    client = Pinecone(api_key=server.api_key, host=server.host)
+    for name in client.list_indexes().names():
+        client.configure_index(name, deletion_protection="disabled")
+        client.delete_index(name)
 
 
 @pytest.fixture

@@ -28,12 +28,21 @@ def endpoint_url() -> Iterator[str]:
         yield server.url
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[LocalPinecone]:
+    with LocalPinecone() as running:
+        yield running
+
+
 @pytest.fixture
-def pinecone(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalPinecone]:
-    with LocalPinecone() as server:
-        monkeypatch.setenv("PINECONE_CONTROLLER_HOST", server.host)
-        monkeypatch.setenv("PINECONE_API_KEY", server.api_key)
-        yield server
+def pinecone(server: LocalPinecone, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalPinecone]:
+    """An empty Pinecone."""
+    monkeypatch.setenv("PINECONE_CONTROLLER_HOST", server.host)
+    monkeypatch.setenv("PINECONE_API_KEY", server.api_key)
+    yield server
+    client = Pinecone(api_key=server.api_key, host=server.host)
+    for name in client.list_indexes().names():
+        client.delete_index(name)
 
 
 @pytest.fixture
@@ -138,8 +147,8 @@ def test_a_wrong_pinecone_key_is_a_problem_without_the_key(
 
 
 def test_a_server_that_wants_a_key_is_a_problem(pinecone: LocalPinecone, run: Commands) -> None:
-    with LocalEndpoint(api_key="sesame") as server:
-        ran = run("doctor", "--endpoint-url", server.url, "--timeout", "5", "--json")
+    with LocalEndpoint(api_key="sesame") as locked:
+        ran = run("doctor", "--endpoint-url", locked.url, "--timeout", "5", "--json")
     assert ran.code == 1
     assert found(ran)["Embedding"][0] == "problem"
 

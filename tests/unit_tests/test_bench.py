@@ -16,6 +16,7 @@ from langchain_hfendpoint._bench.points import (
     next_load,
     percentile,
     price_per_million,
+    steady_rate,
 )
 from langchain_hfendpoint._bench.texts import sentences
 
@@ -42,6 +43,28 @@ def test_a_percentile_is_a_value_that_was_seen_and_bounds_its_share(
     assert found in values
     assert sum(value <= found for value in values) >= share * len(values)
     assert sum(value < found for value in values) < share * len(values)
+
+
+@given(st.integers(1, 20), st.integers(2, 10), st.floats(0.01, 10))
+def test_the_rate_is_exact_for_a_server_that_answers_in_bursts(
+    in_flight: int, rounds: int, seconds: float
+) -> None:
+    answers = [(10 + seconds * each, 32) for each in range(1, rounds + 1) for _ in range(in_flight)]
+    rate = steady_rate(answers, ramp=in_flight, began=10.0)
+    assert rate == pytest.approx(32 * in_flight / seconds)
+
+
+@given(st.integers(1, 20), st.integers(2, 100), st.floats(0.01, 10))
+def test_the_rate_is_exact_for_a_server_that_answers_one_by_one(
+    in_flight: int, count: int, seconds: float
+) -> None:
+    answers = [(10 + seconds * each, 32) for each in range(1, count + 1)]
+    rate = steady_rate(answers, ramp=in_flight, began=10.0)
+    assert rate == pytest.approx(32 / seconds)
+
+
+def test_without_any_answer_the_rate_is_zero() -> None:
+    assert steady_rate([], ramp=4, began=10.0) == 0
 
 
 def test_the_load_is_doubled_as_long_as_it_helps() -> None:

@@ -84,6 +84,14 @@ def test_a_requirement_that_is_not_met_is_a_problem_with_both_versions() -> None
     )
 
 
+def test_a_conflict_of_a_package_that_is_not_used_here_is_a_warning() -> None:
+    requirements = {"langchain-huggingface": ("huggingface-hub<2",)}
+    verdicts = packages(
+        requirements=requirements, huggingface_hub="2.4.0", langchain_huggingface="1.2.3"
+    )
+    assert the(verdicts, "Packages").level == "warning"
+
+
 def test_one_trouble_is_told_once() -> None:
     requirements = {"langchain-pinecone": ("pinecone[asyncio]<8.0.0,>=6.0.0",)}
     verdicts = packages(requirements=requirements, pinecone="9.1.0", langchain_pinecone="0.2.13")
