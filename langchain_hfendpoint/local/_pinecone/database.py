@@ -250,7 +250,7 @@ class Database:
         """Count the rows whose space can be given back; some number if there are any."""
         with told_apart(self.path):
             (count,) = self.connection.execute(
-                "SELECT (SELECT count(*) FROM graves) + EXISTS (SELECT 1 FROM blocks"
+                "SELECT (SELECT count(*) FROM graves WHERE lsn > 0) + EXISTS (SELECT 1 FROM blocks"
                 " WHERE namespace NOT IN (SELECT key FROM namespaces))"
             ).fetchone()
         return int(count)
@@ -258,17 +258,19 @@ class Database:
     def purge_rows(self, horizon: int) -> None:
         """Give back the space of rows that are dead.
 
-        A block is rewritten when half of its rows are dead; until then their graves remain.
+        A block is rewritten when half of its rows are dead; until then their graves remain, with
+        commit 0, which says that nothing else is left of the row.
 
         Args:
             horizon: No reader will ever ask for a moment before this commit.
         """
         execute = self.connection.execute
-        due = [
-            row
-            for (row,) in execute("SELECT row FROM graves WHERE lsn <= ? ORDER BY row", (horizon,))
-        ]
-        self.connection.executemany("DELETE FROM records WHERE row = ?", ((row,) for row in due))
+        execute(
+            "DELETE FROM records WHERE row IN (SELECT row FROM graves WHERE lsn BETWEEN 1 AND ?)",
+            (horizon,),
+        )
+        execute("UPDATE graves SET lsn = 0 WHERE lsn BETWEEN 1 AND ?", (horizon,))
+        due = [row for (row,) in execute("SELECT row FROM graves WHERE lsn = 0 ORDER BY row")]
         start = 0
         while start < len(due):
             found = execute(

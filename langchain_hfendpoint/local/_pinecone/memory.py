@@ -137,6 +137,14 @@ class Segment:
         self.died[start : self.filled] = other.died[offsets]
         self.dead += int(np.count_nonzero(other.died[offsets] != ALIVE))
 
+    def bury(self, rows: Rows, *, lsn: int) -> None:
+        """Let those of some rows die that lie here; ascending."""
+        here = self.rows[: self.filled]
+        first = np.searchsorted(rows, here[0])
+        mine = rows[first : np.searchsorted(rows, here[-1], side="right")]
+        self.died[np.searchsorted(here, mine)] = lsn
+        self.dead += len(mine)
+
     def extent(self, snapshot: Snapshot) -> int:
         """Count the rows, from the front, that were born by the snapshot."""
         filled = self.filled
@@ -217,10 +225,10 @@ class Namespace:
             ids: Row by id, as `living` gave them.
             lsn: The commit at which they die.
         """
+        rows = np.sort(np.fromiter(ids.values(), dtype=np.int64, count=len(ids)))
+        for segment in self.segments:
+            segment.bury(rows, lsn=lsn)
         for id_, row in ids.items():
-            segment, offset = self._place(row)
-            segment.died[offset] = lsn
-            segment.dead += 1
             # In this order: `find` looks here after it has looked among the current ones.
             self._former.setdefault(id_, []).append(row)
             del self._current[id_]
