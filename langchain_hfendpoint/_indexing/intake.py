@@ -25,10 +25,6 @@ class Text:
     waiting: list[Pending]
 
 
-FLUSH: Sequence[Text] = ()
-"""Sent instead of texts, asks for those sent so far to be embedded without waiting for more."""
-
-
 class Intake:
     """Reads the source and decides what becomes of each document.
 
@@ -126,11 +122,8 @@ class Intake:
 
     async def _wait_until_at_rest(self, keys: Sequence[str]) -> None:
         """Let no key be on its way twice, so that the later document wins, as it should."""
-        moving = self._ledger.on_the_way(keys)
-        if moving:
-            await self._texts.put(FLUSH)
-            for batch in moving:
-                await batch.done.wait()
+        for batch in self._ledger.on_the_way(keys):
+            await batch.done.wait()
 
     def _check(self, fresh: Sequence[tuple[Item, bool]], batch: Batch) -> list[Pending]:
         """Refuse what the store cannot hold before anything is paid for it."""

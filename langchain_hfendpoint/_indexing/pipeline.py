@@ -23,7 +23,7 @@ from langchain_hfendpoint._indexing.plan import Planner
 from langchain_hfendpoint._indexing.records import Records
 from langchain_hfendpoint._indexing.report import BusyTime, IndexingReport
 from langchain_hfendpoint._indexing.sources import Chunk
-from langchain_hfendpoint._indexing.vectors import OnError, embed_stream
+from langchain_hfendpoint._indexing.vectors import OnError, embed_stream, patience_with_texts
 from langchain_hfendpoint._progress import ProgressBar
 from langchain_hfendpoint._sinks.base import Sink, Write
 from langchain_hfendpoint.errors import ConfigurationError
@@ -31,7 +31,7 @@ from langchain_hfendpoint.errors import ConfigurationError
 _TEXTS_WAITING = 1_024
 _DOCUMENTS_WAITING = 4_096
 _DOCUMENTS_TO_RECORD = 2_000
-_LINGER_SECONDS = 0.05
+_LINGER_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,15 +162,13 @@ class Pipeline:
 
     async def _embed(self) -> None:
         while (first := await self._texts.get()) is not None:
-            if not first:
-                continue
             embeddings = self._sink.embeddings
             if embeddings is None:
                 raise ConfigurationError("The vector store has no embeddings to make vectors with.")
             sent: dict[int, Text] = {}
             batches = embed_stream(
                 embeddings,
-                self._until_flush(first, sent),
+                self._in_a_row(first, sent, patience=patience_with_texts(embeddings)),
                 native_async=self._options.native_async,
                 on_error=self._options.on_error,
             )
@@ -187,9 +185,10 @@ class Pipeline:
                         if ready:
                             await self._ready.put(ready)
 
-    async def _until_flush(
-        self, first: Sequence[Text], sent: dict[int, Text]
+    async def _in_a_row(
+        self, first: Sequence[Text], sent: dict[int, Text], *, patience: float | None
     ) -> AsyncIterator[str]:
+        """Give texts until none comes for a while, noting which was sent as which."""
         texts: Sequence[Text] | None = first
         index = 0
         while texts:
@@ -197,7 +196,7 @@ class Pipeline:
                 sent[index] = text
                 index += 1
                 yield text.text
-            texts = await self._texts.get()
+            texts = await self._texts.get(patience=patience)
 
     async def _write(self) -> None:
         slots = asyncio.Semaphore(self._sink.in_flight)
@@ -209,6 +208,7 @@ class Pipeline:
             slots.release()
             if not task.cancelled() and (error := task.exception()) is not None:
                 failures.append(error)
+                self._ready.close()  # so that nobody waits for more
 
         try:
             while not failures and (pending := await self._collect()):

@@ -21,6 +21,7 @@ OnError = Literal["raise", "skip"]
 
 _FOREIGN_BATCH = 64
 _NATIVE_ASYNC_IN_FLIGHT = 4
+_LINGER_SECONDS = 0.02
 
 
 @runtime_checkable
@@ -60,6 +61,15 @@ class VectorMemory:
         self._bytes += row.nbytes
         while self._bytes > self._max_bytes:
             self._bytes -= self._rows.popitem(last=False)[1].nbytes
+
+
+def patience_with_texts(embeddings: Embeddings) -> float | None:
+    """Tell how long a stream may wait for its next text, in seconds, before it is better ended.
+
+    Our engine embeds what it has when nothing comes, so its streams may wait for ever (`None`).
+    The batches of other classes are only sent when they are full or the stream ends.
+    """
+    return None if isinstance(embeddings, StreamsBatches) else _LINGER_SECONDS
 
 
 async def embed_stream(

@@ -91,7 +91,8 @@ class DocumentSink:
         served = any(kind.__name__ in SERVED for kind in type(store).__mro__)
         self.in_flight = in_flight or (_IN_FLIGHT if served else 1)
         # The caller's thread does one thing at a time; only several in flight need others.
-        self._write_calls = calls if self.in_flight == 1 else in_worker_thread
+        alone = calls is None or self.in_flight == 1
+        self._write_calls: Calls | None = calls if alone else in_worker_thread
 
     def check(self, key: str, document: Document) -> bytes:  # noqa: ARG002 (the protocol)
         """Accept every document: what it can hold is the store's own business."""
@@ -121,26 +122,21 @@ class DocumentSink:
         return not self.takes_vectors or len(entries) >= self._batch_size
 
     async def write(self, write: Write[E]) -> Sequence[Refused[E]]:
-        """Have the store keep the documents."""
+        """Have the store keep a batch; it is the store's business whether it keeps part of one."""
         documents = [document_with_id(entry.document, entry.key) for entry in write.entries]
-        keys = [entry.key for entry in write.entries]
-        if isinstance(self._store, VectorStore):
-            rows = {
-                entry.document.page_content: entry.row
-                for entry in write.entries
-                if entry.row is not None
-            }
-            with nullcontext() if self._borrower is None else self._borrower.lend(rows):
-                await self._add(self._store, documents, keys)
-            return []
-        index = self._store
-        if self._calls is None:
-            response = await index.aupsert(documents, **self._upsert_kwargs)
-        else:
-            response = await self._write_call(
-                lambda: index.upsert(documents, **self._upsert_kwargs)
-            )
-        failed = set(response["failed"])
+        try:
+            if isinstance(self._store, VectorStore):
+                rows = {
+                    entry.document.page_content: entry.row
+                    for entry in write.entries
+                    if entry.row is not None
+                }
+                with nullcontext() if self._borrower is None else self._borrower.lend(rows):
+                    await self._add(self._store, documents)
+                return []
+            failed = await self._upsert(self._store, documents)
+        except Exception as error:  # noqa: BLE001 (raised, or reported, as the caller asks)
+            return [Refused(entry, error) for entry in write.entries]
         error = IndexingError("The document index says that it failed to store this document.")
         return [Refused(entry, error) for entry in write.entries if entry.key in failed]
 
@@ -155,20 +151,11 @@ class DocumentSink:
             DeletionError: If the store says that it failed.
         """
         store, ids = self._store, list(keys)
-        if isinstance(store, VectorStore):
-            done = (
-                await store.adelete(ids)
-                if self._calls is None
-                else await self._calls(lambda: store.delete(ids))
-            )
-            failed = done is False
+        if self._calls is None:
+            response = await store.adelete(ids)
         else:
-            response = (
-                await store.adelete(ids)
-                if self._calls is None
-                else await self._calls(lambda: store.delete(ids))
-            )
-            failed = response.get("num_failed", 0) > 0
+            response = await self._calls(lambda: store.delete(ids))
+        failed = response.get("num_failed", 0) if isinstance(response, dict) else response is False
         if failed:
             raise DeletionError(
                 f"The store failed to delete {len(ids)} outdated documents; they stay recorded, "
@@ -180,16 +167,23 @@ class DocumentSink:
         if self._borrower is not None:
             self._borrower.end()
 
-    async def _add(self, store: VectorStore, documents: list[Document], keys: list[str]) -> None:
+    async def _add(self, store: VectorStore, documents: list[Document]) -> None:
+        keys = [document.id for document in documents]
         kwargs = {"ids": keys, "batch_size": self._batch_size, **self._upsert_kwargs}
-        if self._calls is None:
+        if self._write_calls is None:
             await store.aadd_documents(documents, **kwargs)
         else:
-            await self._write_call(lambda: store.add_documents(documents, **kwargs))
+            await self._write_calls(lambda: store.add_documents(documents, **kwargs))
 
-    async def _write_call(self, function: Any) -> Any:
-        assert self._write_calls is not None  # noqa: S101 (only without async methods)
-        return await self._write_calls(function)
+    async def _upsert(self, index: DocumentIndex, documents: list[Document]) -> set[str]:
+        """Give the keys that failed."""
+        if self._write_calls is None:
+            response = await index.aupsert(documents, **self._upsert_kwargs)
+        else:
+            response = await self._write_calls(
+                lambda: index.upsert(documents, **self._upsert_kwargs)
+            )
+        return set(response["failed"])
 
 
 def _can_delete(store: VectorStore, *, use_async: bool) -> bool:

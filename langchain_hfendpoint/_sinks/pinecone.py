@@ -137,10 +137,10 @@ class PineconeSink:
             for cut in upserts.halves(len(write.parts)):
                 refused += await self.write(Write(write.entries[cut], write.parts[cut]))
             return refused
-        error = self._error("an upsert", status, answer)
-        if status in (401, 403):
-            raise error
-        return [Refused(entry, error) for entry in write.entries]
+        if verdict is Verdict.FAIL and status in (400, 413, 422):
+            (entry,) = write.entries
+            return [Refused(entry, self._error(_name(entry), status, answer))]
+        raise self._error("an upsert", status, answer)
 
     async def fetch(self, keys: Sequence[str]) -> dict[str, Row]:
         """Give the vectors that are stored under these keys."""
@@ -260,6 +260,12 @@ def _encode(entry: Entry) -> bytes:
         {"id": entry.key, "values": entry.row, "metadata": orjson.Fragment(entry.encoded)},
         option=orjson.OPT_SERIALIZE_NUMPY,
     )
+
+
+def _name(entry: Entry) -> str:
+    text = entry.document.page_content
+    start = text if len(text) <= 60 else text[:57] + "..."
+    return f"the record {entry.key!r} (document {start!r})"
 
 
 def _message(answer: bytes) -> str:

@@ -120,12 +120,12 @@ def test_a_source_is_never_read_far_ahead_of_what_is_stored(records: TickingReco
 
     def source() -> Iterator[Document]:
         nonlocal read
-        for number in range(30_000):
+        for number in range(20_000):
             read += 1
             yield Document(str(number))
 
     store = InMemoryVectorStore(Slow())
-    assert index(source(), records, store)["num_added"] == 30_000
+    assert index(source(), records, store)["num_added"] == 20_000
     assert furthest < 12_000
 
 
@@ -442,3 +442,43 @@ def test_progress_is_shown_only_when_asked_for(
     shown = capfd.readouterr().err
     assert "Indexing" in shown
     assert "3/3" in shown
+
+
+def test_a_batch_that_the_store_refuses_is_named_and_the_others_arrive(
+    records: TickingRecordManager,
+) -> None:
+    class Picky(InMemoryVectorStore):
+        def add_documents(self, documents: list[Document], **kwargs: Any) -> list[str]:
+            if any(one.page_content == "c" for one in documents):
+                raise RuntimeError("no c, please")
+            return super().add_documents(documents, **kwargs)
+
+    store = Picky(CountingEmbeddings())
+    with pytest.raises(RuntimeError, match="no c, please"):
+        index(documents(*"abcdef"), TickingRecordManager(), store, batch_size=2)
+    result = index(
+        documents(*"abcdef"), records, store, batch_size=2, on_error="skip", force_update=True
+    )
+    assert result["num_added"] == 4
+    assert {failed.reason for failed in result.failed} == {"no c, please"}
+    assert len(result.failed) == 2
+
+
+def test_a_store_that_fails_ends_a_run_whose_source_has_stalled() -> None:
+    gone_on = threading.Event()
+
+    class Broken(InMemoryVectorStore):
+        async def aadd_documents(self, documents: list[Document], **kwargs: Any) -> list[str]:
+            raise RuntimeError("the store is broken")
+
+    async def stalled() -> AsyncIterator[Document]:
+        yield Document("a")
+        yield Document("b")
+        await asyncio.sleep(3_600)
+        gone_on.set()
+
+    store = Broken(CountingEmbeddings())
+    run = aindex(stalled(), TickingRecordManager(), store, batch_size=2)
+    with pytest.raises(RuntimeError, match="the store is broken"):
+        asyncio.run(asyncio.wait_for(run, 60))
+    assert not gone_on.is_set()

@@ -60,7 +60,7 @@ an_encoder = st.sampled_from(
         lambda document: document.metadata["source"] + document.page_content,
     ]
 )
-many_runs = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many_runs = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 class Side:
