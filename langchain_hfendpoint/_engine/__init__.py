@@ -1,4 +1,4 @@
-"""How texts become vectors. Knows nothing of LangChain.
+"""How texts become vectors. Knows nothing of LangChain, but for its rate limiter.
 
 loop        one background event loop a process
 protocols   pure: requests and answers of every server kind

@@ -10,7 +10,7 @@ from langchain_hfendpoint._engine.client import ClientSettings, EndpointClient
 from langchain_hfendpoint._engine.detection import base_url, is_serverless
 from langchain_hfendpoint._engine.explain import refuse
 from langchain_hfendpoint._engine.lookup import NamedEndpoint, look_up, serverless_url
-from langchain_hfendpoint._engine.results import Vectors
+from langchain_hfendpoint._engine.results import EmbeddedBatch
 from langchain_hfendpoint._engine.stream import embed_all
 from langchain_hfendpoint._engine.tokens import choose_token
 from langchain_hfendpoint._engine.vectors import is_unit_length
@@ -80,10 +80,10 @@ class Session:
         return self._client
 
     async def embed_all(
-        self, items: Sequence[Item], count: int, *, on_done: Callable[[int], object] | None = None
-    ) -> Vectors:
+        self, items: Sequence[Item], *, take: Callable[[EmbeddedBatch], None]
+    ) -> None:
         """Embed texts that are all there; see `stream.embed_all`."""
-        return await embed_all(await self.client(), items, count, on_done=on_done)
+        await embed_all(await self.client(), items, take=take)
 
     async def embed_query(self, text: str, *, prefix: str) -> list[float]:
         """Embed one query, before all bulk work.
