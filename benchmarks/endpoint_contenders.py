@@ -68,9 +68,7 @@ def _requests(url: str) -> Embed:
 
 def _langchain_huggingface(url: str) -> Embed:
     from huggingface_hub import InferenceClient
-    from langchain_huggingface import (  # type: ignore[import-not-found,unused-ignore]
-        HuggingFaceEndpointEmbeddings,
-    )
+    from langchain_huggingface import HuggingFaceEndpointEmbeddings
 
     # It refuses a URL as its model since 1.2.2, and sends all texts in one request.
     embeddings = HuggingFaceEndpointEmbeddings(model="a/b", huggingfacehub_api_token="hf_x")
@@ -107,10 +105,7 @@ def _huggingface_hub(url: str) -> Embed:
 
 
 def _baseten(url: str, **options: int) -> Embed:
-    from baseten_performance_client import (  # type: ignore[import-not-found,unused-ignore]
-        PerformanceClient,
-        RequestProcessingPreference,
-    )
+    from baseten_performance_client import PerformanceClient, RequestProcessingPreference
 
     client = PerformanceClient(base_url=url, api_key="x")
     preference = RequestProcessingPreference(batch_size=BATCH, **options)
