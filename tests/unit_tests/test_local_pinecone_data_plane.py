@@ -335,6 +335,18 @@ def test_a_query_never_sees_half_a_batch(index: Index) -> None:
     assert seen == sorted(seen)
 
 
+def test_a_write_nobody_waits_for_any_more_does_no_harm(index: Index) -> None:
+    go_on = threading.Event()
+    slow = index.write(lambda _: go_on.wait(timeout=30))
+    given_up = index.write(lambda transaction: transaction.create("given up"))
+    assert given_up.cancel()
+    go_on.set()
+    slow.result(timeout=30)
+    ask(plane.upsert, index, vector())
+    names = [item["name"] for item in ask(plane.list_namespaces, index)["namespaces"]]
+    assert names == ["__default__"]
+
+
 def test_an_update_by_filter_can_be_tried_first(index: Index) -> None:
     vectors = [{"id": f"{n}", "values": [1, 1], "metadata": {"n": n}} for n in range(4)]
     ask(plane.upsert, index, {"vectors": vectors})

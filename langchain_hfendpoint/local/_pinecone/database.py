@@ -189,7 +189,8 @@ class Database:
                 numbers = np.frombuffer(block_rows, dtype=np.int64)
                 vectors = np.frombuffer(block_vectors, dtype=np.float32)
                 vectors = vectors.reshape(len(numbers), dimension)
-                living = np.isin(numbers, dead, assume_unique=True, invert=True)
+                some = slice(*np.searchsorted(dead, (numbers[0], numbers[-1] + 1)))
+                living = np.isin(numbers, dead[some], assume_unique=True, invert=True)
                 if not living.all():
                     numbers, vectors = numbers[living], vectors[living]
                 if not len(numbers):

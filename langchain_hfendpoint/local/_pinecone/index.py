@@ -146,6 +146,10 @@ class _Write:
     operation: Callable[[Transaction], object]
     future: Future[Committed[object]]
 
+    def is_wanted(self) -> bool:
+        """Begin, unless whoever waited has given up; from now on it cannot be given up."""
+        return self.future.set_running_or_notify_cancel()
+
 
 class Index:
     """An open index.
@@ -297,7 +301,7 @@ class Index:
                 self._closed = True
             while not self._writes.empty():
                 write = self._writes.get()
-                if write is not None:
+                if write is not None and write.is_wanted():
                     write.future.set_exception(WireError(503, "UNAVAILABLE", "Index is closed"))
 
     def _work(self) -> None:
@@ -305,7 +309,7 @@ class Index:
         while not stopping:
             group = self._next_group()
             stopping = None in group
-            self._commit([write for write in group if write is not None])
+            self._commit([write for write in group if write is not None and write.is_wanted()])
             if not group or stopping or self._garbage >= _TIDY_ROWS:
                 try:
                     self._tidy()
