@@ -40,9 +40,9 @@ from sentence_transformers import SentenceTransformer
 model = SentenceTransformer(sys.argv[1], device="cpu")
 texts = json.load(sys.stdin)
 model.encode(texts[:64], batch_size=32)
-start = time.perf_counter()
+start, cpu = time.perf_counter(), time.process_time()
 model.encode(texts, batch_size=32)
-print(len(texts) / (time.perf_counter() - start))
+print(time.perf_counter() - start, time.process_time() - cpu)
 """
 
 
@@ -75,21 +75,28 @@ def bare_runtime(texts: Sequence[str], *, cores: int) -> Callable[[int], Rate]:
     return measure
 
 
-def over_http(server: LocalEndpoint, texts: Sequence[str], *, size: int, cores: int) -> Rate:
+def over_http(
+    server: LocalEndpoint | subprocess.Popen[bytes],
+    url: str,
+    texts: Sequence[str],
+    *,
+    size: int,
+    cores: int,
+) -> Rate:
     """Give the rate for requests of `size` texts; the client's own CPU time counts too."""
     cpu = time.process_time() + cpu_seconds(server.pid)
-    took = send_all(server.url, "/embed", texts, size=size)
+    took = send_all(url, texts, size=size)
     cpu = time.process_time() + cpu_seconds(server.pid) - cpu
     return Rate(len(texts) / took, cores * len(texts) / cpu)
 
 
-def send_all(url: str, path: str, texts: Sequence[str], *, size: int) -> float:
+def send_all(url: str, texts: Sequence[str], *, size: int) -> float:
     """Send all texts in requests of `size`, 64 in flight; give the seconds it took."""
     address = url.removeprefix("http://")
     requests = []
     for start in range(0, len(texts), size):
         body = json.dumps({"inputs": texts[start : start + size]}).encode()
-        head = f"POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n"
+        head = f"POST / HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n"
         requests.append(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
 
     async def send(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -143,7 +150,7 @@ def cpu_seconds(pid: int | None) -> float:
 
 
 @contextmanager
-def hf_serve(python: str, directory: Path) -> Iterator[str]:
+def hf_serve(python: str, directory: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """Run hf-serve on the model, and wait until it is up."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -163,19 +170,22 @@ def hf_serve(python: str, directory: Path) -> Iterator[str]:
                 break
             except OSError:
                 time.sleep(0.5)
-        yield url
+        yield process, url
     finally:
         process.terminate()
         process.wait()
 
 
-def sentence_transformers(python: str, directory: Path, texts: Sequence[str]) -> float:
-    """Give the texts a second of sentence-transformers, which sorts them itself."""
+def sentence_transformers(
+    python: str, directory: Path, texts: Sequence[str], *, cores: int
+) -> Rate:
+    """Give the rate of sentence-transformers, which sorts the texts itself."""
     command = [python, "-c", SENTENCE_TRANSFORMERS, str(directory)]
     done = subprocess.run(
         command, input=json.dumps(texts), capture_output=True, text=True, check=True
     )
-    return float(done.stdout.split()[-1])
+    took, cpu = map(float, done.stdout.split()[-2:])
+    return Rate(len(texts) / took, cores * len(texts) / cpu)
 
 
 @click.command()
@@ -194,19 +204,19 @@ def main(data: str, count: int, rounds: int, peers: str | None) -> None:
     bare = bare_runtime(texts, cores=cores)
     rates: dict[str, list[Rate]] = {}
     with LocalEndpoint(max_concurrent_requests=IN_FLIGHT * 32) as endpoint:
-        over_http(endpoint, texts[:640], size=32, cores=cores)
+        over_http(endpoint, endpoint.url, texts[:640], size=32, cores=cores)
         for _ in range(rounds):
             for size in (32, 64, 128):
                 rates.setdefault(f"bare, batches of {size}", []).append(bare(size))
             for size in (32, 8, 1):
-                rate = over_http(endpoint, texts, size=size, cores=cores)
+                rate = over_http(endpoint, endpoint.url, texts, size=size, cores=cores)
                 rates.setdefault(f"HTTP, {size} a request", []).append(rate)
         print(f"memory under load {memory(endpoint.pid):.0f} MB")
     report(rates)
     if peers is None:
         print("peers not measured: --peers PYTHON, with sentence-transformers and hf-serve there")
         return
-    compare(peers, texts, rates)
+    compare(peers, texts, rates["HTTP, 32 a request"], cores=cores)
 
 
 def report(rates: dict[str, list[Rate]]) -> None:
@@ -221,16 +231,17 @@ def report(rates: dict[str, list[Rate]]) -> None:
         print(f"{name:22s}{texts:7.0f} texts/s{wall:6.0%} of bare ({cpu:.0%} by CPU time)")
 
 
-def compare(python: str, texts: Sequence[str], rates: dict[str, list[Rate]]) -> None:
+def compare(python: str, texts: Sequence[str], ours: Sequence[Rate], *, cores: int) -> None:
     """Print how many times as fast as each peer the server is."""
     directory = locate().directory
-    ours = median(rate.wall for rate in rates["HTTP, 32 a request"])
     some = texts[:1000]
-    theirs = sentence_transformers(python, directory, some)
-    print(f"{'sentence-transformers':22s}{theirs:7.0f} texts/s: we are {ours / theirs:.1f}x")
-    with hf_serve(python, directory) as url:
-        theirs = len(some) / send_all(url, "/", some, size=32)
-        print(f"{'hf-serve, 32 a request':22s}{theirs:7.0f} texts/s: we are {ours / theirs:.1f}x")
+    theirs = {"sentence-transformers": sentence_transformers(python, directory, some, cores=cores)}
+    with hf_serve(python, directory) as (process, url):
+        theirs["hf-serve, 32 a request"] = over_http(process, url, some, size=32, cores=cores)
+    for name, rate in theirs.items():
+        wall = median(one.wall for one in ours) / rate.wall
+        cpu = median(one.cpu for one in ours) / rate.cpu
+        print(f"{name:22s}{rate.wall:7.0f} texts/s: we are {wall:.1f}x ({cpu:.1f}x by CPU time)")
 
 
 if __name__ == "__main__":

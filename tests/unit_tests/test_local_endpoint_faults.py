@@ -4,6 +4,8 @@ from hypothesis import strategies as st
 
 from langchain_hfendpoint.errors import ConfigurationError
 from langchain_hfendpoint.local._endpoint.proxy import ColdStart, patience
+from langchain_hfendpoint.local._endpoint.tei import TEI
+from langchain_hfendpoint.local._endpoint.toolkit import Toolkit
 from langchain_hfendpoint.local._faults import Faults, parse_rates
 
 DRAWS = [number / 1000 for number in range(1000)]
@@ -77,3 +79,8 @@ def test_a_cold_start_begins_with_the_first_request():
 )
 def test_only_a_usable_scale_up_timeout_holds_a_request(header, seconds):
     assert patience(header) == seconds
+
+
+@pytest.mark.parametrize("status", [400, 424, 429, 499, 502, 503, 599])
+def test_every_status_that_can_be_injected_has_an_answer(status):
+    assert TEI.fault(status).status == Toolkit.fault(status).status == status

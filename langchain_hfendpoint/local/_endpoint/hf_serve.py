@@ -12,6 +12,7 @@ import asyncio
 import base64
 import json
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from time import perf_counter, time
 from typing import Annotated, Literal, TypeVar
 from uuid import uuid4
@@ -180,7 +181,8 @@ class HFServe:
     def _prompt(self, name: str | None) -> str:
         if name is None:
             return ""
-        prompts = self._model.prompts
+        # sentence-transformers gives every model these two.
+        prompts = {"query": "", "document": "", **self._model.prompts}
         if name not in prompts:
             raise _FailedError(
                 f"Prompt name '{name}' not found in the configured prompts dictionary with keys "
@@ -190,16 +192,15 @@ class HFServe:
 
 
 def _details(error: ValidationError) -> list[dict[str, object]]:
-    return [
-        {
-            "type": one["type"],
-            "loc": ["body", *one["loc"]],
-            "msg": one["msg"],
-            "input": one["input"],
-            **({"ctx": {"error": {}}} if one["type"] == "value_error" else {}),
-        }
-        for one in error.errors(include_url=False)
-    ]
+    details: list[dict[str, object]] = []
+    for one in error.errors(include_url=False):
+        loc = ["body", *one["loc"]]
+        detail = {"type": one["type"], "loc": loc, "msg": one["msg"], "input": one["input"]}
+        if "ctx" in one:
+            # FastAPI writes an exception as an empty object.
+            detail["ctx"] = {"error": {}} if one["type"] == "value_error" else one["ctx"]
+        details.append(detail)
+    return details
 
 
 def _not_json(error: ValueError) -> web.Response:
@@ -224,7 +225,8 @@ async def _manners(request: web.Request, handler: Handler) -> web.StreamResponse
         response = json_answer({"detail": "Not Found"}, status=404)
     except web.HTTPMethodNotAllowed:
         response = json_answer({"detail": "Method Not Allowed"}, status=405)
-    if request.path != "/health":
+    crashed = response.status == HTTPStatus.INTERNAL_SERVER_ERROR
+    if request.path != "/health" and not crashed:
         response.headers["X-Request-Id"] = request.headers.get("X-Request-Id") or uuid4().hex
         response.headers["X-Process-Time"] = f"{(perf_counter() - start) * 1000:.2f}ms"
     return response

@@ -1,7 +1,9 @@
 """Run a BERT-family encoder on the CPU with CTranslate2, without torch.
 
-CTranslate2 computes no padding, so a batch costs what its tokens cost. One worker a core, each
-computing a batch of its own, was 1.1 to 1.3 times as fast as one worker on all cores.
+CTranslate2 computes no padding, so a batch costs what its tokens cost: on SNLI hypotheses in
+arrival order it was 1.5 to 2 times as fast as onnxruntime with its fused operators, and as fast on
+batches sorted by length. One worker a core, each computing a batch of its own, was 1.1 to 1.3 times
+as fast as one worker on all cores.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -55,9 +58,7 @@ class CTranslate2Runtime:
     """
 
     def __init__(self, model: ModelDescription, *, dtype: Dtype, workers: int) -> None:
-        # ctranslate2 imports torch where it is installed, and has no use for it here.
-        sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
-        ctranslate2 = import_extra("ctranslate2", "local")
+        ctranslate2 = _import_ctranslate2()
         specification = _specification(model)
         with tempfile.TemporaryDirectory() as directory:
             specification.save(directory)
@@ -109,6 +110,18 @@ def normalize(rows: Float32) -> Float32:
     lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
     scaled: Float32 = rows / np.maximum(lengths, np.float32(1e-12))[:, None]
     return scaled
+
+
+def _import_ctranslate2() -> ModuleType:
+    """Import it without torch, which it imports where it is installed and has no use for here."""
+    hidden = "torch" not in sys.modules
+    if hidden:
+        sys.modules["torch"] = None  # type: ignore[assignment]
+    try:
+        return import_extra("ctranslate2", "local")
+    finally:
+        if hidden:
+            del sys.modules["torch"]
 
 
 def _specification(model: ModelDescription) -> Any:

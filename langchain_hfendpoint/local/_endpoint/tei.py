@@ -11,7 +11,7 @@ import asyncio
 import base64
 import hmac
 from collections.abc import Awaitable, Callable
-from http import HTTPStatus
+from http.client import responses
 from time import perf_counter
 
 import numpy as np
@@ -117,7 +117,9 @@ class TEI:
         """Answer an injected fault: TEI's own where it has one, else as a proxy before it does."""
         refusal = _FAULTS.get(status)
         if refusal is None:
-            return web.Response(status=status, text=f"{status} {HTTPStatus(status).phrase}")
+            return web.Response(
+                status=status, text=f"{status} {responses.get(status, '')}".rstrip()
+            )
         body = {"error": refusal.message, "error_type": refusal.error_type}
         return json_answer(body, status=status)
 
