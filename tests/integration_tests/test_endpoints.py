@@ -324,6 +324,18 @@ def test_ctrl_c_while_waiting_pauses_too(api: EndpointsAPI) -> None:
     assert api.endpoints["my-embed"].state == "paused"
 
 
+def test_a_second_ctrl_c_does_not_keep_it_from_being_stopped(api: EndpointsAPI) -> None:
+    api.add("my-embed")
+    api.interrupt_at = "POST"
+    with (
+        pytest.raises(KeyboardInterrupt),
+        running_endpoint("my-embed", refresh_every=SOON),
+    ):
+        raise KeyboardInterrupt
+    assert len(api.calls("POST", "/pause")) == 1
+    assert api.endpoints["my-embed"].state == "paused"
+
+
 def test_an_endpoint_that_failed_is_still_stopped(api: EndpointsAPI) -> None:
     api.course = ["failed"]
     with (

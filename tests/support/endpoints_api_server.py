@@ -17,7 +17,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -76,7 +76,7 @@ class EndpointsAPI:
         served: Every request to an endpoint: (method, path, headers).
         revoked: Whether the token is refused.
         lose_answer_to: Method whose next answer is lost on the way.
-        interrupt_at: Method whose next request brings Ctrl-C instead of an answer.
+        interrupt_at: Method whose next request brings Ctrl-C, and is obeyed only after that.
         hang: If set, no management request is answered until this happens.
         url: Base URL.
     """
@@ -327,12 +327,11 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             if self.api.hang is not None:
                 self.api.hang.wait()
-            status, answer = self.api.manage(self.command, self.path.removeprefix("/v2"), body)
             if self.api.interrupt_at == self.command:
                 self.api.interrupt_at = None
                 os.kill(os.getpid(), signal.SIGINT)
-                self.api.lose_answer_to = self.command
-                time.sleep(0.2)
+                time.sleep(0.3)
+            status, answer = self.api.manage(self.command, self.path.removeprefix("/v2"), body)
             if self.api.lose_answer_to == self.command:
                 self.api.lose_answer_to = None
                 self.close_connection = True
@@ -347,8 +346,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "text/plain" if text else "application/json")
         self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
+        # Whoever was interrupted does not listen any more.
+        with suppress(ConnectionError):
+            self.end_headers()
+            self.wfile.write(content)
 
 
 @contextmanager
