@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -333,6 +334,17 @@ def test_a_query_never_sees_half_a_batch(index: Index) -> None:
         seen += sorted(generations)
     writer.join()
     assert seen == sorted(seen)
+
+
+def test_what_cannot_be_quoted_is_refused_all_the_same(index: Index) -> None:
+    body = orjson.dumps({"vectors": [{"id": "a", "values": [1, 2]}]}).replace(
+        b'"values"', b'"metadata":{"deep":' + b"[" * 400 + b"]" * 400 + b'},"values"'
+    )
+    with pytest.raises(WireError, match=r"got '\.\.\.' for field 'deep'"):
+        plane.upsert(plane.Call(index, "2025-10", body=body))
+    with pytest.raises(WireError, match="must be ASCII") as refusal:
+        ask(plane.fetch, index, ids=["a"], namespace="\udcff")
+    assert orjson.dumps(refusal.value.data_body())
 
 
 def test_a_write_nobody_waits_for_any_more_does_no_harm(index: Index) -> None:

@@ -59,7 +59,8 @@ class WireError(Exception):
         super().__init__(message)
         self.status = status
         self.code = code
-        self.message = message
+        # What a client sent may be quoted here, and not every string can be written as JSON.
+        self.message = message.encode(errors="replace").decode()
 
     def control_body(self) -> dict[str, object]:
         """Give the body as the control plane writes it."""
@@ -82,5 +83,8 @@ def not_found(message: str) -> WireError:
 
 def shown(value: object, *, limit: int = 16) -> str:
     """Quote a value in an error text as the service does: its beginning, then three dots."""
-    text = orjson.dumps(value).decode()
+    try:
+        text = orjson.dumps(value).decode()
+    except TypeError:  # nested too deep to be written
+        text = "..."
     return text if len(text) <= limit else text[:limit] + "..."
