@@ -133,7 +133,7 @@ class Fields:
             raise self._wrong_type(name, value, "a string")
         return value
 
-    def list(self, name: str) -> Sequence[object]:
+    def items(self, name: str) -> Sequence[object]:
         """Read a required list."""
         value = self._required(name)
         if not isinstance(value, list):
@@ -143,7 +143,7 @@ class Fields:
     def texts(self, name: str) -> tuple[str, ...]:
         """Read a required list of texts."""
         texts = []
-        for number, item in enumerate(self.list(name)):
+        for number, item in enumerate(self.items(name)):
             if not isinstance(item, str):
                 raise self._wrong_type(f"{name}[{number}]", item, "a string")
             texts.append(item)

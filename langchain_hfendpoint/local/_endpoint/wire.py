@@ -98,7 +98,7 @@ def read_vertex(body: bytes, *, lower_case: bool) -> list[EmbedRequest]:
     """
     fields = Fields.read(body, what="VertexRequest")
     instances = []
-    for instance in fields.list("instances"):
+    for instance in fields.items("instances"):
         if isinstance(instance, dict) and {"query", "texts"} <= instance.keys():
             raise refusals.backend_failed("model is not a re-ranker model")
         try:
