@@ -160,19 +160,18 @@ def scale(data: str, texts: int | None) -> None:
             "pool", embeddings, api_key=pinecone.api_key, controller_host=pinecone.host
         )
         records = SQLiteRecordManager("pool", place / "records.sqlite")
-        watch = MemoryWatch()
         runs = []
         for run in ("first", "second"):
             embeddings.embedded = 0
+            watch = MemoryWatch()
             begun = time.perf_counter()
             report = index(pool(data, texts, watch), records, store)
             runs.append(time.perf_counter() - begun)
             print(
                 f"{run} run: {report['num_added']:,} added, {report['num_skipped']:,} skipped, "
                 f"{embeddings.embedded:,} embedded in {runs[-1]:.1f} s; "
-                f"peak memory {watch.peak:.0f} MB"
+                f"peak memory {watch.peak:.0f} MB; memory in MB by documents read: {watch.marks}"
             )
-        print(f"memory in MB by documents read: {watch.marks}")
         print(f"the second run is {runs[0] / runs[1]:.1f} x as fast as the first")
 
 
