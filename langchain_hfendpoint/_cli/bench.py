@@ -77,10 +77,11 @@ def bench(
     plot: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure the endpoint at URL: throughput, latency, where it saturates, and what that costs.
+    """Measure how fast the endpoint at URL is.
 
-    Loads it in steps with short sentences, and ends with what this package does by itself. The
-    endpoint is really used, for up to --budget seconds: measure only what is yours.
+    Throughput, latency, where it saturates, and what a million texts cost. Loads it in steps with
+    short sentences, and ends with what this package does by itself. The endpoint is really used,
+    for up to --budget seconds: measure only what is yours.
 
     Example: hfendpoint bench http://127.0.0.1:8080 --plot bench.png
     """

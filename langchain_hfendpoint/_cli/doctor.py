@@ -38,7 +38,9 @@ _COLORS = {"ok": "green", "warning": "yellow", "problem": "red", "skipped": "bri
 def doctor(
     *, endpoint_url: str | None, index_name: str, round_trip: bool, timeout: float, as_json: bool
 ) -> None:
-    """Examine the whole chain: packages, token, network, endpoint, Pinecone.
+    """Examine the whole chain, a verdict a line.
+
+    Packages, token, network, endpoint, Pinecone, and whether they fit each other.
 
     Changes nothing (but for --round-trip, in a namespace of its own), and wakes no endpoint that
     Hugging Face says is asleep. Without an endpoint or a Pinecone account it examines the local

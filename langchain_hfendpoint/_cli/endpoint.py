@@ -140,7 +140,9 @@ def deploy(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Deploy MODEL as the endpoint NAME, after telling what it costs.
+    """Deploy MODEL as the endpoint NAME.
+
+    Tells what it costs, and asks, before anything is rented.
 
     Example: hfendpoint endpoint deploy my-embed BAAI/bge-small-en-v1.5 --wait
     """
@@ -185,7 +187,9 @@ def deploy(
 def wait(
     *, name: str, namespace: str | None, timeout: float, refresh_every: float, as_json: bool
 ) -> None:
-    """Wait until the endpoint NAME answers, waking it if it is scaled to zero.
+    """Wait until the endpoint NAME answers.
+
+    Wakes it if it is scaled to zero; ends at once if it is paused or has failed.
 
     Example: hfendpoint endpoint wait my-embed --timeout 600
     """
@@ -248,7 +252,9 @@ def describe(*, name: str, namespace: str | None, as_json: bool) -> None:
 @_account_option
 @json_option
 def pause(*, name: str, namespace: str | None, as_json: bool) -> None:
-    """Stop the endpoint NAME, and what it costs, until it is resumed.
+    """Stop the endpoint NAME until it is resumed.
+
+    A paused endpoint costs nothing.
 
     Example: hfendpoint endpoint pause my-embed
     """
@@ -288,7 +294,9 @@ def resume(
 @_account_option
 @json_option
 def scale_to_zero(*, name: str, namespace: str | None, as_json: bool) -> None:
-    """Stop the endpoint NAME, and what it costs, until the next request wakes it.
+    """Stop the endpoint NAME until the next request.
+
+    An endpoint that is scaled to zero costs nothing, and takes minutes to wake.
 
     Example: hfendpoint endpoint scale-to-zero my-embed
     """
@@ -303,7 +311,9 @@ def scale_to_zero(*, name: str, namespace: str | None, as_json: bool) -> None:
 @yes_option
 @json_option
 def delete(*, name: str, namespace: str | None, yes: bool, as_json: bool) -> None:
-    """Delete the endpoint NAME for good, with its settings, logs and URL.
+    """Delete the endpoint NAME for good.
+
+    With it go its settings, logs and URL.
 
     Example: hfendpoint endpoint delete my-embed
     """

@@ -81,7 +81,7 @@ def create(
     endpoint_url: str | None,
     as_json: bool,
 ) -> None:
-    """Make the index NAME for the vectors of an endpoint.
+    """Make the index NAME for an endpoint's vectors.
 
     The dimension is that of the endpoint's vectors, and the index remembers which model makes
     them. An index that fits already stays as it is; one that does not fit is an error.
@@ -114,7 +114,9 @@ def create(
 @click.argument("name")
 @json_option
 def describe(*, name: str, as_json: bool) -> None:
-    """Tell what is in the index NAME, and which model made its vectors.
+    """Tell what is in the index NAME.
+
+    Also tells which model made its vectors, if the index knows.
 
     Example: hfendpoint indexes describe hf-endpoints
     """
@@ -146,7 +148,9 @@ def namespaces(*, name: str, as_json: bool) -> None:
 @yes_option
 @json_option
 def delete(*, name: str, yes: bool, as_json: bool) -> None:
-    """Delete the index NAME with all its vectors, for good.
+    """Delete the index NAME for good.
+
+    With it go all its vectors.
 
     Example: hfendpoint indexes delete hf-endpoints
     """
