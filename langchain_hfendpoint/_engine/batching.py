@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 
 from langchain_hfendpoint._engine.failures import Failure, Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """A text to embed, once, however often it occurs.
 
     Attributes:
@@ -81,13 +81,19 @@ def encode(texts: Iterable[str], *, first: int, prefix: str) -> tuple[list[Item]
     """
     positions: dict[str, list[int]] = {}
     refused = []
+    # One turn for every text of every caller: kept plain, because it is what a client costs.
     for index, text in enumerate(iter_texts(texts), first):
+        if isinstance(text, str) and text:
+            places = positions.get(text)
+            if places is None:
+                positions[text] = [index]
+            else:
+                places.append(index)
+            continue
         if not isinstance(text, str):
             refused.append(Refusal(index, f"it is of type {type(text).__name__}, not str"))
-        elif not text:
-            refused.append(Refusal(index, "it is empty, and there is no embedding of nothing"))
         else:
-            positions.setdefault(text, []).append(index)
+            refused.append(Refusal(index, "it is empty, and there is no embedding of nothing"))
     items = []
     for text, indices in positions.items():
         encoded = _encode(prefix + text)
@@ -121,11 +127,12 @@ def plan(items: Sequence[Item], limits: Limits) -> Iterator[list[Item]]:
     batch: list[Item] = []
     size = 0
     for item in sorted(items, key=_size, reverse=True):
-        if batch and (len(batch) >= limits.texts or size + _size(item) > limits.size):
+        own = len(item.text) + 1
+        if batch and (len(batch) >= limits.texts or size + own > limits.size):
             yield batch
             batch, size = [], 0
         batch.append(item)
-        size += _size(item)
+        size += own
     if batch:
         yield batch
 

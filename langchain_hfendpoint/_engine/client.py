@@ -153,8 +153,10 @@ class EndpointClient:
         shared, protocol = self.shared, self.settings.protocol
         if protocol == "hf-inference":
             return _SERVERLESS
-        async with shared.detecting:
-            server = shared.server or await self._detect()
+        server = shared.server
+        if server is None:
+            async with shared.detecting:
+                server = shared.server or await self._detect()
         if protocol is None or protocol == server.protocol:
             return server
         return ServerInfo(protocol, model=server.model)
@@ -250,7 +252,7 @@ class EndpointClient:
                 gate.limiter.release(ticket)
                 raise
             else:
-                cost = size_of(batch) + _COST_OF_ANY_TEXT * len(batch)
+                cost = len(body) + _COST_OF_ANY_TEXT * len(batch)
                 gate.limiter.succeed(
                     ticket, seconds=reply.seconds, cost=cost, queue_share=_queue_share(reply)
                 )

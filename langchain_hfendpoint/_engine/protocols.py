@@ -255,13 +255,17 @@ def _rows(data: Any, body: bytes) -> Any:
 
 def _in_order(items: list[Any]) -> list[Any]:
     try:
-        ordered = sorted(items, key=lambda item: int(item["index"]))
-        places = [item["index"] for item in ordered]
-        rows = [item["embedding"] for item in ordered]
+        places = [item["index"] for item in items]
+        if places != list(range(len(items))):
+            items = sorted(items, key=lambda item: int(item["index"]))
+            places = [item["index"] for item in items]
+        rows = [item["embedding"] for item in items]
     except (KeyError, TypeError, ValueError):
         raise _bad("its items have no `index` and `embedding`") from None
     if places != list(range(len(places))):
         raise _bad("its items are not numbered from 0 without a gap")
+    if rows and isinstance(rows[0], str):
+        return rows
     # llama.cpp's own route gives a list of one vector where others give the vector.
     return [
         row[0] if isinstance(row, list) and len(row) == 1 and isinstance(row[0], list) else row
@@ -293,9 +297,7 @@ def _from_base64(rows: list[str]) -> Vectors:
     length = len(raw[0])
     # The decoder drops characters that are not base64; the length gives them away.
     encoded = 4 * -(-length // 3)
-    if length % 4 or any(len(row) != length for row in raw):
-        raise ValueError
-    if any(len(row) != encoded for row in rows):
+    if length % 4 or {length} != set(map(len, raw)) or {encoded} != set(map(len, rows)):
         raise ValueError
     flat = np.frombuffer(b"".join(raw), dtype="<f4")
     return flat.reshape(len(rows), length // 4).astype(np.float32, copy=False)

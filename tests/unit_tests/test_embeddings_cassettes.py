@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pytest_socket import enable_socket
 
 from langchain_hfendpoint._engine import shared
+from langchain_hfendpoint._engine.loop import run_sync
 from langchain_hfendpoint.embeddings import HFEndpointEmbeddings
 from langchain_hfendpoint.errors import InputTooLongError
 from langchain_hfendpoint.local.endpoint import LocalEndpoint
@@ -75,6 +76,7 @@ def make(local_urls: dict[str, str]) -> Any:
     if local_urls:
         enable_socket()
     # Every test asks the server what it is, whatever tests came before.
+    run_sync(shared._close_all())
     shared._by_loop.clear()
 
     def make(flavor: Flavor, **options: Any) -> HFEndpointEmbeddings:

@@ -194,6 +194,12 @@ def test_any_other_answer_is_refused_and_never_crashes(answer: object, count: in
         assert np.isfinite(vectors).all()
 
 
+@pytest.mark.parametrize("answer", [[], {"data": []}, {"embeddings": []}, [[]], {"data": [{}]}])
+def test_an_answer_without_vectors_is_refused(answer: object) -> None:
+    with pytest.raises(BadAnswer):
+        parse_vectors(orjson.dumps(answer), 1)
+
+
 @given(st.binary(max_size=30), st.integers(1, 3))
 def test_no_bytes_crash_it(body: bytes, count: int) -> None:
     try:
