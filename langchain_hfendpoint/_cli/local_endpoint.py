@@ -121,4 +121,11 @@ def endpoint(
     # Workers hold the interpreter for moments only, and must not wait 5 ms for each of them.
     sys.setswitchinterval(_SWITCH_INTERVAL)
     app = make_application(options, api_key=api_key)
-    serve(app, host=host, port=port, supervised=supervised, banner="Listening on {url}")
+    serve(
+        app,
+        host=host,
+        port=port,
+        supervised=supervised,
+        banner="Listening on {url}",
+        cancel_abandoned=True,
+    )

@@ -151,7 +151,15 @@ class SupervisedServer:
         await asyncio.to_thread(self.stop)
 
 
-def serve(app: web.Application, *, host: str, port: int, supervised: bool, banner: str) -> None:
+def serve(
+    app: web.Application,
+    *,
+    host: str,
+    port: int,
+    supervised: bool,
+    banner: str,
+    cancel_abandoned: bool = False,
+) -> None:
     """Serve an application until it is told to stop; what a server's own command calls.
 
     Args:
@@ -161,11 +169,19 @@ def serve(app: web.Application, *, host: str, port: int, supervised: bool, banne
         supervised: Announce the URL as JSON on stdout, ignore Ctrl-C (it is meant for the parent),
             and stop when standard input ends. Otherwise serve until SIGINT or SIGTERM.
         banner: What to tell a person on stderr, with `{url}` in it.
+        cancel_abandoned: Cancel the handler of a request whose client has gone away.
 
     Raises:
         LocalServerError: If the address cannot be bound.
     """
-    asyncio.run(_serve(app, host, port, supervised=supervised, banner=banner))
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        shutdown_timeout=_DRAIN_SECONDS,
+        max_line_size=_MAX_LINE_BYTES,
+        handler_cancellation=cancel_abandoned,
+    )
+    asyncio.run(_serve(runner, host, port, supervised=supervised, banner=banner))
 
 
 def require_key_beyond_loopback(host: str, api_key: str | None) -> None:
@@ -185,14 +201,11 @@ def require_key_beyond_loopback(host: str, api_key: str | None) -> None:
 
 
 async def _serve(
-    app: web.Application, host: str, port: int, *, supervised: bool, banner: str
+    runner: web.AppRunner, host: str, port: int, *, supervised: bool, banner: str
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     _stop_on_signals(loop, stop, ignore_interrupt=supervised)
-    runner = web.AppRunner(
-        app, access_log=None, shutdown_timeout=_DRAIN_SECONDS, max_line_size=_MAX_LINE_BYTES
-    )
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port, backlog=1024)

@@ -340,6 +340,18 @@ async def test_health_and_info_answer_while_the_model_is_busy_and_overload_is_42
         await asyncio.gather(*busy, return_exceptions=True)
 
 
+async def test_what_nobody_waits_for_any_more_is_not_computed():
+    """The client hangs up on a minute's work; its permits come back at once."""
+    limits = {"max_client_batch_size": 1000, "max_concurrent_requests": 1000}
+    async with LocalEndpoint(**limits) as endpoint, aiohttp.ClientSession(endpoint.url) as session:
+        content = {"inputs": ["word " * 250] * 1000}
+        with pytest.raises(asyncio.TimeoutError):
+            await session.post("/embed", json=content, timeout=aiohttp.ClientTimeout(total=2))
+        async with session.post("/embed", json={"inputs": ["a"] * 1000}) as answer:
+            assert answer.status == 200
+        assert "te_queue_size 0" in await _text(session, "/metrics")
+
+
 async def _text(session, path):
     async with session.get(path) as answer:
         return await answer.text()

@@ -209,13 +209,18 @@ class Engine:
             if not all(ids):  # ids that the vocabulary does not have; the model must not see them
                 _settle([(job.future, empty())])
                 continue
-            texts += [_Text(job, position, one, now) for position, one in enumerate(ids)]
+            queued = job.arrived + now - start
+            texts += [_Text(job, position, one, queued) for position, one in enumerate(ids)]
         with self._something:
             for text in texts:
                 self._waiting.add(text, length=len(text.ids))
             self._something.notify_all()
 
-    def _compute(self, batch: Sequence[_Text]) -> None:
+    def _compute(self, taken: Sequence[_Text]) -> None:
+        # As TEI does, leave out what nobody waits for any more.
+        batch = [text for text in taken if not text.job.future.done()]
+        if not batch:
+            return
         start = perf_counter()
         try:
             hidden = self._runtime.forward([text.ids for text in batch])
