@@ -163,17 +163,17 @@ def _condition(field: str, name: str, operand: object) -> Condition:
     if name in ("$eq", "$ne"):
         if not isinstance(operand, str | int | float):
             raise _wrong_operand(name, "a string, boolean or a number", operand)
-        return Condition(field, "$eq", (operand,), negated=name == "$ne")
+        return Condition(field, "$eq", (_operand(operand),), negated=name == "$ne")
     if name in ("$in", "$nin"):
         if not isinstance(operand, list) or not (
             all(isinstance(item, str) for item in operand) or all(map(is_number, operand))
         ):
             raise _wrong_operand(name, "a list of strings or a list of numbers", operand)
-        return Condition(field, "$in", tuple(operand), negated=name == "$nin")
+        return Condition(field, "$in", tuple(map(_operand, operand)), negated=name == "$nin")
     if name in _ORDER:
         if not is_number(operand):
             raise _wrong_operand(name, "a number", operand)
-        return Condition(field, name, (operand,))  # type: ignore[arg-type]
+        return Condition(field, name, (_operand(operand),))
     if name == "$exists":
         if not isinstance(operand, bool):
             raise _wrong_operand(name, "a boolean", operand)
@@ -185,3 +185,8 @@ def _wrong_operand(name: str, wanted: str, operand: object) -> WireError:
     return invalid(
         f"the {name} operator must be followed by {wanted}, got {shown(operand, limit=64)} instead"
     )
+
+
+def _operand(value: object) -> str | float | bool:
+    """Bring an operand into the form metadata are stored in: numbers are 64-bit floats."""
+    return float(value) if is_number(value) else value  # type: ignore[arg-type,return-value]
