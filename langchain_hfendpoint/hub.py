@@ -109,7 +109,8 @@ class EmbeddedDataset:
                 content and metadata.
             origin: What is embedded, for the card; of a data set, what it says of itself.
             on_error: With `"skip"`, texts that cannot be embedded get no row, and are listed in
-                `manifest.failed`; with `"raise"`, the first of them ends the run.
+                `manifest.failed` (delete their shard to try again); with `"raise"`, the first of
+                them ends the run.
             progress: Whether to show a progress bar on stderr; `None` for "if it is a terminal".
 
         Returns:

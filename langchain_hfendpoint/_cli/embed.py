@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     help="What is embedded: hypothesis, premise, both, pair, or another column.",
 )
 @click.option("--split", help="Split to read.  [default: the source's own, or train]")
+@click.option("--revision", help="Branch, tag or commit of a Hub data set.")
 @click.option("--unique", is_flag=True, help="Keep only the first of equal texts.")
 @click.option("--limit", type=click.IntRange(min=1), help="Texts to take.  [default: all]")
 @click.option(
@@ -57,6 +58,7 @@ def embed(
     out: Path,
     column: str,
     split: str | None,
+    revision: str | None,
     unique: bool,
     limit: int | None,
     dtype: Dtype,
@@ -79,7 +81,9 @@ def embed(
     from langchain_hfendpoint.hub import EmbeddedDataset, Origin
 
     on_error: OnError = "skip" if skip_errors else "raise"
-    loader = SNLILoader(source, column=column, split=split, unique=unique, limit=limit)
+    loader = SNLILoader(
+        source, column=column, split=split, revision=revision, unique=unique, limit=limit
+    )
     with ExitStack() as servers:
         if model is not None and endpoint_url is None:
             embeddings = servers.enter_context(HFEndpointEmbeddings(model=model))
@@ -94,7 +98,7 @@ def embed(
             out,
             dtype=dtype,
             rows_per_shard=rows_per_shard,
-            origin=Origin(source, license=license_id),
+            origin=Origin(source, revision=revision, license=license_id),
             on_error=on_error,
             progress=progress,
         )

@@ -159,7 +159,9 @@ class Creation:
         """
         job = self._job
         if (job.folder / MANIFEST).exists():  # every new shard removes it
-            return read_manifest(job.folder)
+            before = read_manifest(job.folder)
+            if before.origin == job.origin:
+                return before
         paths = shard_files(job.folder)
         if not paths:
             raise EmbeddedDatasetError("The source gave no documents: there is nothing to embed.")

@@ -48,6 +48,14 @@ def vector_columns(dtype: Dtype) -> tuple[str, ...]:
     return (VECTOR, SCALE) if dtype == "int8" else (VECTOR,)
 
 
+def vector_types(dtype: Dtype, dimension: int) -> dict[str, Any]:
+    """Give the Arrow types of these columns."""
+    number = {"float32": pa.float32(), "float16": pa.float16(), "int8": pa.int8()}[dtype]
+    # Parquet calls the items of a list so, and has no other name for them.
+    types = {VECTOR: pa.list_(pa.field("element", number), dimension), SCALE: pa.float32()}
+    return {name: types[name] for name in vector_columns(dtype)}
+
+
 def vector_features(dtype: Dtype, dimension: int) -> dict[str, Any]:
     """Describe the columns as `datasets` does.
 

@@ -237,7 +237,9 @@ def verify(folder: Path, manifest: Manifest, *, checksums: bool) -> None:
         if checksums and checksum(path) != shard.sha256:
             raise _not_whole(path, "its checksum is another one")
         header = read_header(path)
-        if header.provenance != manifest.provenance or header.dtype != manifest.dtype:
+        if header.rows != shard.rows:
+            raise _not_whole(path, f"it has {header.rows:,} rows instead of {shard.rows:,}")
+        if header.dtype != manifest.dtype or header.provenance.differences(manifest.provenance):
             raise _not_whole(
                 path,
                 f"its vectors are {header.dtype} by {header.provenance}, and the manifest says "

@@ -25,6 +25,7 @@ from langchain_hfendpoint._hub.encoding import (
     encode,
     vector_columns,
     vector_features,
+    vector_types,
     writer_options,
 )
 from langchain_hfendpoint._hub.layout import write_atomically
@@ -252,6 +253,10 @@ def _open(path: Path) -> tuple[Any, ShardHeader]:
         raise _damaged(path, error) from error
     if file.metadata.num_rows != header.rows:
         raise _damaged(path, f"it has {file.metadata.num_rows} rows instead of {header.rows}")
+    columns = {field.name: field.type for field in file.schema_arrow}
+    for name, kind in vector_types(header.dtype, header.provenance.dimension).items():
+        if columns.get(name) != kind:
+            raise _damaged(path, f"{name!r} is {columns.get(name)} instead of {kind}")
     return file, header
 
 

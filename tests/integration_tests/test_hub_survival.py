@@ -105,3 +105,40 @@ def test_ctrl_c_keeps_what_has_been_embedded(job: Job) -> None:
         texts = [one.page_content for one in expected]
         vectors = HashEmbeddings(dimension=8).embed_documents(texts)
         assert loaded.to_numpy(split).tolist() == vectors
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_source(tmp_path: Path) -> None:
+    program = """
+import resource, sys
+import numpy as np
+from langchain_core.documents import Document
+from langchain_hfendpoint import EmbeddedDataset
+from langchain_hfendpoint._engine.results import EmbeddedBatch
+from langchain_hfendpoint._provenance import Provenance
+from tests.support.embeddings import HashEmbeddings
+
+class Instant(HashEmbeddings):
+    async def aembed_batches(self, texts, *, on_error="raise"):
+        index = 0
+        async for _ in texts:
+            row = np.full((1, 384), index % 1_000, dtype=np.float32)
+            yield EmbeddedBatch((index,), row)
+            index += 1
+
+documents = (Document(f"text {n}", metadata={"row": n}) for n in range(int(sys.argv[1])))
+EmbeddedDataset.create(documents, Instant(384), sys.argv[2])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+    def peak_megabytes(count: int) -> int:
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(count), str(tmp_path / str(count))],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return int(done.stdout)
+
+    assert peak_megabytes(400_000) < peak_megabytes(40_000) + 60

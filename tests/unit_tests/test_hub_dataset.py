@@ -9,6 +9,8 @@ from typing import Any
 
 import datasets
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from huggingface_hub import DatasetCard, cached_assets_path
 from langchain_core.documents import Document
@@ -62,6 +64,15 @@ def _expected(embeddings: Embeddings, documents: list[Document]) -> np.ndarray[A
     return np.array(embeddings.embed_documents(texts), dtype=np.float32)
 
 
+def _written(folder: Path) -> dict[Path, int]:
+    """When each file was written."""
+    return {
+        path: path.stat().st_mtime_ns
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != ".lock"
+    }
+
+
 def test_documents_and_vectors_come_back_as_they_were(tmp_path: Path) -> None:
     documents, embeddings = _documents(2_345), HashEmbeddings(dimension=16)
     made = EmbeddedDataset.create(documents, embeddings, tmp_path / "set", rows_per_shard=500)
@@ -111,10 +122,10 @@ def test_what_is_there_is_not_embedded_again(tmp_path: Path) -> None:
     create = functools.partial(EmbeddedDataset.create, path=tmp_path / "set", rows_per_shard=10)
     create(_documents(25), embeddings)
     assert embeddings.embedded == 25
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "set").rglob("*.*")}
+    before = _written(tmp_path / "set")
     create(_documents(25), embeddings)
     assert embeddings.embedded == 25
-    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "set").rglob("*.*")}
+    assert _written(tmp_path / "set") == before
 
 
 def test_a_source_that_has_grown_is_embedded_from_where_it_ended(tmp_path: Path) -> None:
@@ -236,6 +247,37 @@ def test_a_shard_of_another_data_set_is_detected(embedded: EmbeddedDataset, tmp_
         EmbeddedDataset.load(embedded.path)
     with pytest.raises(ProvenanceMismatchError, match="'b' there, 'a' here"):
         EmbeddedDataset.create(_documents(100), HashEmbeddings(model="a"), embedded.path)
+
+
+def test_a_shard_whose_vectors_have_another_length_than_it_says_is_detected(
+    embedded: EmbeddedDataset,
+) -> None:
+    path = embedded.path / embedded.manifest.shards[0].path
+    table = pq.read_table(path)
+    short = pa.array([[0.0]] * len(table), pa.list_(pa.float32(), 1))
+    pq.write_table(
+        table.set_column(table.column_names.index("embedding"), "embedding", short), path
+    )
+    with pytest.raises(EmbeddedDatasetError, match=r"is damaged: 'embedding' is fixed_size_list"):
+        EmbeddedDataset.create(_documents(100), HashEmbeddings(model="a"), embedded.path)
+
+
+def test_what_an_endpoint_tells_only_later_does_not_part_its_shards(tmp_path: Path) -> None:
+    EmbeddedDataset.create(_documents(5), HashEmbeddings(), tmp_path / "set")
+    EmbeddedDataset.create(_documents(9), HashEmbeddings(model="a"), tmp_path / "set")
+    loaded = EmbeddedDataset.load(tmp_path / "set")
+    assert (len(loaded), loaded.provenance.model) == (9, "a")
+
+
+def test_the_licence_can_be_told_later(embedded: EmbeddedDataset) -> None:
+    again = EmbeddedDataset.create(
+        _documents(100),
+        HashEmbeddings(model="a"),
+        embedded.path,
+        origin=Origin("me/questions", license="mit"),
+    )
+    assert again.manifest.shards == embedded.manifest.shards
+    assert DatasetCard.load(embedded.path / "README.md").data.license == "mit"
 
 
 def test_a_parquet_file_of_somebody_else_is_detected(embedded: EmbeddedDataset) -> None:
@@ -369,6 +411,19 @@ def test_search_gives_whole_documents_best_first(embedded: EmbeddedDataset) -> N
     assert found[0] == (_documents(100)[71], pytest.approx(1))
     scores = [score for _, score in found]
     assert scores == sorted(scores, reverse=True)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_a_faiss_index_finds_the_same_texts(tmp_path: Path, dtype: Any) -> None:
+    pytest.importorskip("faiss", reason="needs faiss-cpu (pip install faiss-cpu)")
+    embeddings = HashEmbeddings(dimension=64)
+    made = EmbeddedDataset.create(_documents(200), embeddings, tmp_path / "set", dtype=dtype)
+    opened = made.with_faiss_index()
+    query = np.array(embeddings.embed_query("text 42"), dtype=np.float32)
+    scores, found = opened.get_nearest_examples("embedding", query, k=2)
+    assert found["id"][0] == "id-42"
+    assert scores[0] == pytest.approx(1, abs=1e-3)
+    assert scores[0] > scores[1]
 
 
 def test_queries_by_another_model_are_refused_with_both_values(embedded: EmbeddedDataset) -> None:
