@@ -33,8 +33,8 @@ class Interrupt:
         left = "the rest" if total is None else f"{max(0, total - done):,} documents"
         stored = report["num_added"] + report["num_updated"]
         self._say(
-            f"{done:,} documents are done, of which {stored:,} were "
-            f" stored and recorded now. Left: {left}. The same call continues there."
+            f"{done:,} documents are done, {stored:,} of them stored and recorded now. "
+            f"Left: {left}. The same call continues there."
         )
 
     def _say(self, sentence: str) -> None:
