@@ -1,4 +1,7 @@
-"""Talk to Pinecone's control plane, with its failures as this package's errors."""
+"""Talk to Pinecone's control plane, with its failures as this package's errors.
+
+Works with the clients 7 to 10, so that the doctor can also tell of the ones that do not fit.
+"""
 
 from __future__ import annotations
 
@@ -89,9 +92,11 @@ def as_pinecone_errors(what: str) -> Iterator[None]:
             "Pinecone does not accept the API key (401). Check PINECONE_API_KEY.", status=401
         ) from error
     except exceptions.PineconeApiException as error:
+        # The clients up to 8 call it `status`, those from 9 `status_code`.
+        status = getattr(error, "status", None) or getattr(error, "status_code", None)
         said = " ".join(str(error.body or error.reason).split())
         raise PineconeError(
-            f"Pinecone refused to {what} ({error.status}): {said}", status=error.status
+            f"Pinecone refused to {what} ({status}): {said}", status=status
         ) from error
     except exceptions.PineconeException as error:
         raise PineconeError(f"The Pinecone client could not {what}: {error}") from error

@@ -156,7 +156,7 @@ def gather_round_trip(
         client = connect(api_key=api_key, controller_host=controller_host).Index(host=index.host)
         with as_pinecone_errors("write, read and delete a vector"):
             began = time.perf_counter()
-            client.upsert([("doctor", list(vector))], namespace=namespace)
+            client.upsert(vectors=[("doctor", list(vector))], namespace=namespace)
             seconds["write"] = time.perf_counter() - began
             try:
                 while not client.query(vector=list(vector), top_k=1, namespace=namespace).matches:
@@ -168,7 +168,7 @@ def gather_round_trip(
                 seconds["read"] = time.perf_counter() - began - seconds["write"]
             finally:
                 began = time.perf_counter()
-                client.delete(delete_all=True, namespace=namespace)
+                client.delete_namespace(namespace=namespace)
                 seconds["delete"] = time.perf_counter() - began
     except HFEndpointError as error:
         return RoundTripFacts(seconds, str(error))

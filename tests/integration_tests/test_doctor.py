@@ -96,7 +96,7 @@ def test_the_round_trip_leaves_nothing_behind(
     run("doctor", "--endpoint-url", endpoint_url, "--index", "demo", "--round-trip")
     client = Pinecone(api_key=pinecone.api_key, host=pinecone.host)
     stats = client.Index(host=client.describe_index("demo").host).describe_index_stats()
-    assert stats.total_vector_count == 0
+    assert stats.namespaces == {}
 
 
 def test_an_index_of_another_dimension_is_found_out_before_anything_is_paid(
