@@ -40,23 +40,23 @@ def open_sink(
     Raises:
         ConfigurationError: If it is no store of documents, or cannot do what is asked.
     """
-    if _is_pinecone(store):
+    if _is_named_pinecone(store):
         from langchain_pinecone import PineconeVectorStore
 
         from langchain_hfendpoint._sinks.pinecone import PineconeSink
 
-        unknown = set(upsert_kwargs) - {"namespace"}
-        if isinstance(store, PineconeVectorStore) and not unknown:
+        # A subclass that adds texts in its own way (the sparse store does) is to go on doing so,
+        # and what it embeds need not be one dense vector a text.
+        if isinstance(store, PineconeVectorStore) and (
+            type(store).add_texts is PineconeVectorStore.add_texts
+        ):
+            _check_pinecone_kwargs(upsert_kwargs)
             return PineconeSink(
                 store,
                 provenance=provenance,
                 namespace=upsert_kwargs.get("namespace"),
                 in_flight=in_flight,
             )
-        raise ConfigurationError(
-            f"upsert_kwargs {sorted(unknown)} mean nothing to the Pinecone writer, which sizes its "
-            "own requests: only 'namespace' does."
-        )
     if not isinstance(store, (VectorStore, DocumentIndex)):
         raise ConfigurationError(
             f"A {type(store).__name__} is no vector store and no document index of LangChain."
@@ -68,9 +68,19 @@ def open_sink(
         upsert_kwargs=upsert_kwargs,
         in_flight=in_flight,
         provenance=provenance,
+        lend=not _is_named_pinecone(store),
     )
 
 
-def _is_pinecone(store: object) -> bool:
+def _is_named_pinecone(store: object) -> bool:
     # By name first, so that other stores do not need the extra.
     return any(kind.__name__ == "PineconeVectorStore" for kind in type(store).__mro__)
+
+
+def _check_pinecone_kwargs(upsert_kwargs: Mapping[str, Any]) -> None:
+    unknown = sorted(set(upsert_kwargs) - {"namespace"})
+    if unknown:
+        raise ConfigurationError(
+            f"upsert_kwargs {unknown} mean nothing to the Pinecone writer, which sizes its own "
+            "requests: only 'namespace' does."
+        )

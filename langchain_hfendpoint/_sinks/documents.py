@@ -53,6 +53,7 @@ class DocumentSink:
         upsert_kwargs: Further arguments of `add_documents` or `upsert`.
         in_flight: Batches in flight; by default 4 for stores with a server, and 1 for others.
         provenance: How ready-made vectors were made; `None` if the store's embeddings make them.
+        lend: Whether to lend the store vectors; else it embeds by itself.
 
     Raises:
         ConfigurationError: If the store cannot delete, or cannot be lent ready-made vectors.
@@ -69,6 +70,7 @@ class DocumentSink:
         upsert_kwargs: Mapping[str, Any],
         in_flight: int | None,
         provenance: Provenance | None,
+        lend: bool = True,
     ) -> None:
         if isinstance(store, VectorStore) and not _can_delete(store, use_async=calls is None):
             raise ConfigurationError(
@@ -80,7 +82,7 @@ class DocumentSink:
         self._batch_size = batch_size
         self._upsert_kwargs = dict(upsert_kwargs)
         self._provenance = provenance
-        self._borrower = Borrower.of(store) if isinstance(store, VectorStore) else None
+        self._borrower = Borrower.of(store) if lend and isinstance(store, VectorStore) else None
         if provenance is not None and self._borrower is None:
             raise ConfigurationError(
                 f"A {type(store).__name__} cannot be given the vectors of an embedded data set: it "
