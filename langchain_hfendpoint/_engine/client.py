@@ -228,10 +228,10 @@ class EndpointClient:
         )
 
     def _give_up(self, failure: Failure, batch: list[Item], retries: int, *, skip: bool) -> Outcome:
-        concerned = [batch[row] for row in failure.rows] or batch
-        indices = sorted(index for item in concerned for index in item.indices)
+        indices = sorted(index for item in batch for index in item.indices)
         error = self._explain(failure, indices, retries)
-        if not skip or failure.hopeless:
+        # To skip a text is right only if it failed alone, and by itself.
+        if not skip or len(batch) > 1 or failure.is_an_outage:
             raise error
         return Outcome([], NO_VECTORS, [TextFailure(index, error) for index in indices])
 

@@ -40,6 +40,10 @@ class Kind(enum.Enum):
 
 _HOPELESS = frozenset({Kind.AUTHENTICATION, Kind.NOT_RUNNING, Kind.NOT_POOLED, Kind.FATAL})
 
+_OUTAGES = frozenset(
+    {Kind.OVERLOADED, Kind.UNAVAILABLE, Kind.UNREACHABLE, Kind.DISCONNECTED, *_HOPELESS}
+)
+
 _BATCH_LIMIT = re.compile(r"batch size \d+ > maximum allowed batch size (\d+)")
 _TEXT_LIMIT = re.compile(r"must have less than (\d+) (tokens|characters)")
 # Words of the servers about the options of a request, which are the same for every text.
@@ -85,6 +89,11 @@ class Failure:
     def hopeless(self) -> bool:
         """Whether no repetition, whole or in parts, will help."""
         return self.kind in _HOPELESS
+
+    @property
+    def is_an_outage(self) -> bool:
+        """Whether the endpoint failed, whatever the texts were."""
+        return self.kind in _OUTAGES
 
 
 def read_failure(

@@ -19,6 +19,8 @@ _LONGEST_DELAY = 20.0
 _BUDGET = 32.0
 _EARNED_BY_SUCCESS = 0.125
 _ABOUT_THE_TEXTS = frozenset({Kind.TOO_MANY, Kind.TOO_LARGE, Kind.TOO_LONG, Kind.REJECTED})
+# Halving these is also a repetition, of a request that kept the server busy for nothing.
+COSTLY_TO_SPLIT = frozenset({Kind.TIMEOUT, Kind.CRASHED, Kind.BACKEND})
 _PACED = frozenset({Kind.OVERLOADED, Kind.UNAVAILABLE})
 # What one bad text can cause, so that the others deserve another try without it.
 _MAYBE_ONE_TEXT = frozenset({Kind.CRASHED, Kind.BACKEND})
@@ -154,4 +156,5 @@ def next_step(failure: Failure, history: History, deadlines: Deadlines) -> Next:
         return Next.REPEAT
     if kind is Kind.UNREACHABLE and history.answered_before:
         return Next.REPEAT
-    return Next.SPLIT if several and kind in _MAYBE_ONE_TEXT else Next.GIVE_UP
+    may_be_one_text = kind in _MAYBE_ONE_TEXT or bool(failure.rows)
+    return Next.SPLIT if several and may_be_one_text else Next.GIVE_UP

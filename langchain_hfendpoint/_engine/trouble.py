@@ -8,7 +8,14 @@ import random
 from collections.abc import Awaitable, Callable
 
 from langchain_hfendpoint._engine.failures import Failure, Kind
-from langchain_hfendpoint._engine.retry import Deadlines, History, Next, backoff, next_step
+from langchain_hfendpoint._engine.retry import (
+    COSTLY_TO_SPLIT,
+    Deadlines,
+    History,
+    Next,
+    backoff,
+    next_step,
+)
 from langchain_hfendpoint._engine.shared import SharedEndpoint
 from langchain_hfendpoint._progress import progress_bar
 
@@ -61,7 +68,8 @@ class Trouble:
         troubled = now - self._began
         history = History(self._texts, self._same, troubled, self._shared.answered)
         step = next_step(failure, history, self._deadlines)
-        if step is Next.REPEAT and not self._shared.budget.spend():
+        costs = step is Next.REPEAT or (step is Next.SPLIT and failure.kind in COSTLY_TO_SPLIT)
+        if costs and not self._shared.budget.spend():
             return Next.GIVE_UP
         if step not in (Next.WAIT, Next.REPEAT):
             return step

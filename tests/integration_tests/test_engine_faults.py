@@ -10,6 +10,7 @@ from email.utils import formatdate
 
 import numpy as np
 import pytest
+from aiohttp import web
 
 from langchain_hfendpoint._engine import retry
 from langchain_hfendpoint.embeddings import HFEndpointEmbeddings
@@ -250,12 +251,44 @@ def test_one_bad_text_is_found_whatever_it_does(
     assert np.array_equal(report.vectors, vectors(["good", "better", "best"]))
 
 
-def test_numbers_that_are_not_finite_name_their_texts(server: FaultServer, make: Make) -> None:
-    server.flavor = "bare"
-    server.always = rows(lambda r: [row if i != 1 else [None] * 8 for i, row in enumerate(r)])
-    with pytest.raises(InvalidResponseError) as caught:
-        make().embed_documents(["aaa", "bb", "c"])
+async def nan_for_bad(request: web.Request, texts: list[str]) -> web.StreamResponse:
+    """Answer with numbers, but for the text "bad"."""
+    answer = [[None] * 8 if text == "bad" else fault_server.vector(text).tolist() for text in texts]
+    return await says(answer)(request, texts)
+
+
+def test_numbers_that_are_not_finite_cost_no_other_text(server: FaultServer, make: Make) -> None:
+    server.poison = {"bad": nan_for_bad}
+    texts = ["aaaa", "bad", "c", "dd"]
+    with pytest.raises(InvalidResponseError, match="finite") as caught:
+        make().embed_documents(texts)
     assert caught.value.indices == (1,)
+    report = make().embed_report(texts)
+    assert [failure.index for failure in report.failures] == [1]
+    assert report.indices == (0, 2, 3)
+    assert np.array_equal(report.vectors, vectors(["aaaa", "c", "dd"]))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [fault_server.reset, status(503, "gone"), status(429, OVERLOADED), status(401)],
+    ids=["reset", "503", "429", "401"],
+)
+def test_an_outage_is_never_taken_for_bad_texts(
+    fault: Fault, server: FaultServer, make: Make
+) -> None:
+    server.always = fault
+    with pytest.raises(EndpointError):
+        make(retry_deadline=0.2, cold_start_timeout=0.2).embed_report(["one"])
+
+
+def test_a_server_that_hangs_is_not_asked_for_every_text_alone(
+    server: FaultServer, make: Make
+) -> None:
+    server.always = fault_server.after(5.0, status(200))
+    with pytest.raises(EndpointTimeoutError):
+        make(timeout=0.1).embed_report([f"text {n}" for n in range(1000)])
+    assert len(server.seen) < 120
 
 
 def test_a_changed_dimension_is_refused(server: FaultServer, make: Make) -> None:
