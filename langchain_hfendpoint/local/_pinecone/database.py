@@ -57,11 +57,12 @@ _FETCH: Final = 4_096
 
 @dataclass(frozen=True, slots=True)
 class StoredNamespace:
-    """A namespace as it is on disk."""
+    """A namespace as it is on disk; `rows` counts dead ones too."""
 
     key: int
     name: str
     schema: dict[str, object] | None
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +158,14 @@ class Database:
     def namespaces(self) -> list[StoredNamespace]:
         """Read the namespaces."""
         with told_apart(self.path):
-            found = self.connection.execute("SELECT key, name, schema FROM namespaces").fetchall()
-        return [
-            StoredNamespace(key, name, None if schema is None else json.loads(schema))
-            for key, name, schema in found
-        ]
+            found = self.connection.execute(
+                "SELECT key, name, schema, coalesce(sum(length(rows)), 0) / 8"
+                " FROM namespaces LEFT JOIN blocks ON namespace = key GROUP BY key"
+            ).fetchall()
+            return [
+                StoredNamespace(key, name, None if schema is None else json.loads(schema), rows)
+                for key, name, schema, rows in found
+            ]
 
     def last_namespace(self) -> int:
         """Give the highest namespace number ever used: garbage may still carry it."""

@@ -392,7 +392,11 @@ class Index:
         self._namespaces = {}
         for stored in self.database.namespaces():
             namespace = Namespace(
-                stored.key, stored.name, dimension=self.config.dimension, born=self._lsn
+                stored.key,
+                stored.name,
+                dimension=self.config.dimension,
+                born=self._lsn,
+                expected=stored.rows,
             )
             namespace.schema = stored.schema
             by_key[stored.key] = namespace

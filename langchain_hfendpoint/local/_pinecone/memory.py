@@ -166,11 +166,13 @@ class Namespace:
         born: The commit that made it.
         died: The commit that dropped it, or `ALIVE`.
         schema: What the request that made it said about filterable fields, if anything.
-        segments: The rows, in ascending order.
+        segments: The rows, in ascending order; each as large as all before it, up to a limit.
         listing: Ids in bytewise order, and the commit they were listed at, if they were.
     """
 
-    def __init__(self, key: int, name: str, *, dimension: int, born: int) -> None:
+    def __init__(
+        self, key: int, name: str, *, dimension: int, born: int, expected: int = _FIRST_CAPACITY
+    ) -> None:
         self.key = key
         self.name = name
         self.born = born
@@ -179,6 +181,7 @@ class Namespace:
         self.segments: tuple[Segment, ...] = ()
         self.listing: tuple[int, list[str]] | None = None
         self._dimension = dimension
+        self._expected = expected
         self._cap = max(_FIRST_CAPACITY, _SEGMENT_BYTES // (4 * max(1, dimension)))
         self._current: dict[str, int] = {}
         self._former: dict[str, list[int]] = {}
@@ -278,7 +281,7 @@ class Namespace:
 
     def _grow(self) -> None:
         total = sum(len(segment.rows) for segment in self.segments)
-        capacity = min(self._cap, max(_FIRST_CAPACITY, total))
+        capacity = min(self._cap, max(_FIRST_CAPACITY, self._expected - total, total))
         self.segments = (*self.segments, Segment(capacity, self._dimension))
 
     def _is_worn(self, segment: Segment) -> bool:

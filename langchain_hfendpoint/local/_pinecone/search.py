@@ -36,7 +36,8 @@ _LARGEST: Final = float(np.finfo(np.float32).max)
 _RANK_BLOCK: Final = 4_096
 _SCAN_BLOCK: Final = 16_384
 _WORTH_A_THREAD: Final = 2_048
-_SCANNERS: Final = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="pinecone-scan")
+_CORES: Final = os.cpu_count() or 1
+_SCANNERS: Final = ThreadPoolExecutor(_CORES, thread_name_prefix="pinecone-scan")
 """Scans run on all cores. BLAS itself is held to one thread: its own wait by spinning, which
 doubles the time of a query on a busy machine."""
 
@@ -77,10 +78,12 @@ def top_k(parts: Iterable[tuple[Segment, Offsets]], query: Query) -> list[Match]
     Returns:
         At most `query.top_k` matches, the nearest first.
     """
+    found = list(parts)
+    size = _scan_block(sum(len(offsets) for _, offsets in found))
     blocks = [
-        (segment, offsets[start : start + _SCAN_BLOCK])
-        for segment, offsets in parts
-        for start in range(0, len(offsets), _SCAN_BLOCK)
+        (segment, offsets[start : start + size])
+        for segment, offsets in found
+        for start in range(0, len(offsets), size)
     ]
     scans = [
         _SCANNERS.submit(_estimate, segment, offsets, query)
@@ -93,6 +96,11 @@ def top_k(parts: Iterable[tuple[Segment, Offsets]], query: Query) -> list[Match]
         estimate = _estimate(segment, offsets, query) if scan is None else scan.result()
         candidates.add(segment, estimate)
     return _rank(candidates.likely(), query)
+
+
+def _scan_block(rows: int) -> int:
+    """Choose how many rows a thread scans at once, so that all threads end at about one time."""
+    return max(_WORTH_A_THREAD, min(_SCAN_BLOCK, -(-rows // (2 * _CORES))))
 
 
 class _Candidates:
