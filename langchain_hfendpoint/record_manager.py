@@ -1,7 +1,7 @@
 """A record manager in one SQLite file: what is indexed survives the process, without a server.
 
 langchain-core's `InMemoryRecordManager` forgets; langchain-classic's `SQLRecordManager` needs
-SQLAlchemy and is several times slower (docs/decisions.md has the figures). This one also remembers
+SQLAlchemy and records an order of magnitude slower (docs/decisions.md). This one also remembers
 the hash of each document's text, so that a vector is found again when only metadata have changed.
 """
 
