@@ -223,7 +223,7 @@ class EmbeddedDataset:
             api_key: Token for a repository that is not public; else the one of `hf auth login` or
                 `HF_TOKEN`.
             verify_checksums: Whether to read every file to its end and compare its SHA-256 (about
-                1.5 GB a second); else only sizes, footers and dimensions are compared.
+                1 GB a second); else only sizes, footers and dimensions are compared.
 
         Returns:
             The embedded data set.

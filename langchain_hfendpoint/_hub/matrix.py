@@ -2,7 +2,8 @@
 
 Parquet cannot be memory-mapped as an array: values are compressed and cut into shards. So the
 vectors are decoded once into a plain file in huggingface_hub's assets cache (`hf cache`), named by
-the manifest's checksum. Measured: 500,000 x 384 take 2-3 s once, and 1 ms each time after.
+the manifest's checksum. Measured on two busy cores: 500,000 x 384 take 6 s and 70 MB of memory
+once, and less than 1 ms each time after.
 """
 
 from __future__ import annotations
