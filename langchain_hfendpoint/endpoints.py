@@ -383,9 +383,10 @@ def running_endpoint(
 ) -> Iterator[Endpoint]:
     """Have an endpoint running, and stop it on the way out: also on an error and on Ctrl-C.
 
-    Resumes it if it is paused and waits until it answers. Stopping is tried several times and is
-    not interrupted by a second Ctrl-C; if it fails, that is logged as an error. What no process
-    can do (after SIGKILL, say) is left to scaling to zero, which `deploy` sets up by default.
+    Resumes it if it is paused and waits until it answers. Stopping is tried several times, and a
+    second Ctrl-C does not interrupt it (a third does); if it fails, that is logged as an error.
+    What no process can do (after SIGKILL, say) is left to scaling to zero, which `deploy` sets up
+    by default.
 
     Args:
         endpoint: Its name, or what `deploy` returned.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 from langchain_hfendpoint._endpoints.management import Management
@@ -39,8 +41,8 @@ def reach(
         return now
 
 
-def stop(management: Management, name: str, on_exit: OnExit, *, retry_every: float = 1.0) -> None:
-    """Stop an endpoint in a thread of its own, which Ctrl-C does not interrupt.
+def stop(management: Management, name: str, on_exit: OnExit, *, retry_every: float) -> None:
+    """Stop an endpoint, which one Ctrl-C does not interrupt; the next one does.
 
     Args:
         management: The API.
@@ -51,8 +53,34 @@ def stop(management: Management, name: str, on_exit: OnExit, *, retry_every: flo
     Raises:
         EndpointManagementError: If it cannot be stopped.
     """
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="hfendpoint-stop") as thread:
-        thread.submit(_stop_with_retries, management, name, on_exit, retry_every).result()
+    with _ctrl_c_waits(name):
+        _stop_with_retries(management, name, on_exit, retry_every)
+
+
+@contextmanager
+def _ctrl_c_waits(name: str) -> Iterator[None]:
+    """Put a first Ctrl-C off until the end."""
+    earlier = signal.getsignal(signal.SIGINT)
+    # Other threads never see a Ctrl-C; and a handler of C code could not be put back.
+    if threading.current_thread() is not threading.main_thread() or earlier is None:
+        yield
+        return
+    pressed = False
+
+    def note(*_: object) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+        _logger.warning("Stopping the endpoint %r first. Ctrl-C again leaves it running.", name)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, earlier)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 def stop_after_failure(
@@ -67,10 +95,11 @@ def stop_after_failure(
 
 def delete_when_it_comes(management: Management, name: str) -> None:
     """Delete an endpoint whose creation was interrupted, and which may yet come to be."""
-    for _ in range(_ATTEMPTS):
-        # The request is on its way still: what is not there now may be there in a second.
-        time.sleep(_ARRIVAL_SECONDS)
-        stop_after_failure(management, name, "delete", retry_every=_ARRIVAL_SECONDS)
+    with _ctrl_c_waits(name):
+        for _ in range(_ATTEMPTS):
+            # The request is on its way still: what is not there now may be there in a second.
+            time.sleep(_ARRIVAL_SECONDS)
+            stop_after_failure(management, name, "delete", retry_every=_ARRIVAL_SECONDS)
 
 
 def _stop_with_retries(
