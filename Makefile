@@ -46,7 +46,7 @@ docs:  ## Build the documentation and run its notebooks, in an environment of th
 	.venv-docs/bin/python scripts/cli_reference.py --check
 	.venv-docs/bin/python scripts/notebooks.py --check
 	.venv-docs/bin/python scripts/notebooks.py --run
-	.venv-docs/bin/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
 
 screenshots: $(VENV)/quickstart.stamp  ## Make the pictures of the documentation anew
 	$(BIN)/python scripts/screenshots.py

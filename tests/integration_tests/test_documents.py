@@ -1,8 +1,10 @@
-"""What README and docs show runs, on local servers instead of somebody's accounts.
+"""What README, docs and docstrings show runs, on local servers instead of somebody's accounts.
 
 How the blocks of a page are read is told in `tests/support/documents.py`.
 """
 
+import doctest
+import importlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +15,14 @@ from aiohttp import web
 
 from langchain_hfendpoint.local import LocalEndpoint, LocalPinecone
 from tests.support.commands import Commands
-from tests.support.documents import PageRunner, blocks_of
+from tests.support.documents import PageRunner, blocks_of, docstrings_of
 from tests.support.endpoints_api_server import TOKEN, USER, stand_in_for_hugging_face
 from tests.support.hub_push_server import PushHubServer
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md")), *sorted(DOCS.rglob("*.mdx"))]
+MODULES = sorted((ROOT / "langchain_hfendpoint").rglob("*.py"))
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md")), *sorted(DOCS.rglob("*.mdx")), *MODULES]
 
 
 class Hub(PushHubServer):
@@ -60,9 +63,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return empty
 
 
+def _content(page: Path) -> str:
+    return docstrings_of(page) if page in MODULES else page.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     "page",
-    [page for page in PAGES if blocks_of(page)],
+    [page for page in PAGES if blocks_of(_content(page))],
     ids=lambda page: str(page.relative_to(ROOT)),
 )
 def test_what_a_page_shows_runs_in_order(
@@ -80,11 +87,26 @@ def test_what_a_page_shows_runs_in_order(
     monkeypatch.setenv("PINECONE_API_KEY", local_pinecone.api_key)
     replaced = {
         "https://<your-endpoint>.endpoints.huggingface.cloud": local_endpoint.url,
+        "https://my.endpoints.huggingface.cloud": local_endpoint.url,
         "http://127.0.0.1:8080": local_endpoint.url,
         "from_endpoint(endpoint)": f'from_endpoint(endpoint, endpoint_url="{local_endpoint.url}")',
         'on_exit="delete")': 'on_exit="delete", refresh_every=0.01)',
+        'MiniLM-L6-v2"))': 'MiniLM-L6-v2"), refresh_every=0.01)',
         "<your-name>": USER,
         '"stanfordnlp/snli"': '"sample"',
         "50_000": "300",
     }
-    PageRunner(page, folder, Commands(monkeypatch, capsys), monkeypatch, replaced).run()
+    commands = Commands(monkeypatch, capsys)
+    PageRunner(page.name, _content(page), folder, commands, monkeypatch, replaced).run()
+
+
+@pytest.mark.parametrize(
+    "module",
+    [module for module in MODULES if ">>> " in docstrings_of(module)],
+    ids=lambda module: module.stem,
+)
+def test_what_a_docstring_shows_at_a_prompt_is_so(module: Path) -> None:
+    dotted = ".".join(module.relative_to(ROOT).with_suffix("").parts)
+    result = doctest.testmod(importlib.import_module(dotted))
+    assert result.attempted > 0
+    assert result.failed == 0

@@ -16,6 +16,7 @@ Anything else is an error, so that nothing is left out unnoticed.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import doctest
 import io
@@ -73,9 +74,16 @@ class Block:
     line: int
 
 
-def blocks_of(page: Path) -> list[Block]:
+def docstrings_of(module: Path) -> str:
+    """Give all docstrings of a module as one page."""
+    nodes = ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    found = (ast.get_docstring(node) for node in nodes if isinstance(node, documented))
+    return "\n\n".join(text for text in found if text)
+
+
+def blocks_of(content: str) -> list[Block]:
     """Read a page's fenced blocks."""
-    content = page.read_text(encoding="utf-8")
     return [
         Block(
             language=found["language"],
@@ -92,14 +100,16 @@ class PageRunner:
     """Run the blocks of one page.
 
     Attributes:
-        page: The page.
+        name: What the page is called.
+        content: The page.
         folder: The folder to run it in.
         commands: Runs `hfendpoint` in this process.
         monkeypatch: Sets the environment until the page ends.
         replaced: What the page says, to what stands in for it here: addresses, sizes.
     """
 
-    page: Path
+    name: str
+    content: str
     folder: Path
     commands: Commands
     monkeypatch: pytest.MonkeyPatch
@@ -111,7 +121,7 @@ class PageRunner:
     def run(self) -> None:
         """Run all blocks, then the tests that the page has written."""
         try:
-            for block in blocks_of(self.page):
+            for block in blocks_of(self.content):
                 self._run(block)
             if list(self.folder.glob("test_*.py")):
                 self._run_tests()
@@ -121,7 +131,7 @@ class PageRunner:
                 server.communicate()
 
     def _run(self, block: Block) -> None:
-        text, where = self._here(block.text), f"{self.page.name}:{block.line}"
+        text, where = self._here(block.text), f"{self.name}:{block.line}"
         if block.title is not None:
             (self.folder / block.title).write_text(text, encoding="utf-8")
         elif block.language == "python":

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -66,3 +67,23 @@ def test_a_notebook_shows_that_all_of_it_has_run(path: Path) -> None:
     counts = [cell["execution_count"] for cell in cells if cell["cell_type"] == "code"]
     assert counts == list(range(1, len(counts) + 1))
     assert "/site-packages/" not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "page", sorted((DOCS / "langchain").rglob("*.mdx")), ids=lambda page: page.parent.name
+)
+def test_pages_for_langchain_have_the_form_that_langchain_wants(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    head = re.match(r'---\ntitle: ".+ integrations?"\ndescription: "(.+)"\n', text)
+    assert head is not None
+    assert head[1].endswith("using LangChain Python.")
+    assert not re.search(r"^# ", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S), flags=re.M)
+    for link in re.findall(r'href="/oss/integrations/([^"]+)"', text):
+        assert (DOCS / "langchain" / f"{link}.mdx").exists()
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"])
+def test_links_between_the_files_of_the_project_lead_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
+        assert (ROOT / link).exists(), link
