@@ -28,7 +28,7 @@ class PushHubServer(HubServer):
         uploads: SHA-256 of each large object that was really sent.
         commits: Repository and message of each commit.
         committed: Paths that each commit wrote.
-        upload_seconds: How long the Hub takes to store a large object.
+        stores: How many large objects it stores before it keeps all others waiting, if not all.
         refuses: What the Hub says to any commit, if it refuses them.
     """
 
@@ -39,7 +39,7 @@ class PushHubServer(HubServer):
         self.uploads: list[str] = []
         self.commits: list[tuple[str, str]] = []
         self.committed: list[set[str]] = []
-        self.upload_seconds = 0.0
+        self.stores: int | None = None
         self.refuses: str | None = None
         self._history: dict[tuple[str, str], Repository] = {}
 
@@ -108,7 +108,10 @@ class PushHubServer(HubServer):
 
     async def _lfs_upload(self, request: web.Request) -> web.Response:
         content = await request.read()
-        await asyncio.sleep(self.upload_seconds)
+        while self.stores is not None and len(self.uploads) >= self.stores:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        if request.transport is None:
+            raise web.HTTPBadRequest  # whoever sent it has gone
         oid = request.match_info["oid"]
         if hashlib.sha256(content).hexdigest() != oid:
             raise web.HTTPBadRequest
