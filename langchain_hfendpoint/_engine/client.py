@@ -27,11 +27,12 @@ from langchain_hfendpoint._engine.protocols import (
     wire_form,
 )
 from langchain_hfendpoint._engine.results import TextFailure, Vectors
-from langchain_hfendpoint._engine.retry import Deadlines, Next, parse_retry_after
+from langchain_hfendpoint._engine.retry import Deadlines, Next
 from langchain_hfendpoint._engine.shared import SharedEndpoint, shared_endpoint
 from langchain_hfendpoint._engine.transport import BASE_HEADERS, Reply, TransportError
 from langchain_hfendpoint._engine.trouble import Trouble, WakeUpNotice
 from langchain_hfendpoint._engine.vectors import NO_VECTORS, DimensionGuard, finish, stack
+from langchain_hfendpoint._retry_after import parse_retry_after
 from langchain_hfendpoint.errors import EndpointError
 
 _LOG = logging.getLogger("langchain_hfendpoint")

@@ -1,7 +1,7 @@
 """What to do after a failure, and when: pure, the random number and the clock are passed in.
 
-Retry-After comes as seconds or as an HTTP date (RFC 9110, 10.2.3). Back-off is "decorrelated
-jitter": https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
+Back-off is "decorrelated jitter":
+https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import dataclass
-from datetime import timezone
-from email.utils import parsedate_to_datetime
 
 from langchain_hfendpoint._engine.failures import Failure, Kind
 
@@ -40,30 +38,6 @@ def backoff(previous: float, draw: float) -> float:
     """
     longest = max(_FIRST_DELAY * 2, previous * 3)
     return min(_LONGEST_DELAY, _FIRST_DELAY + draw * (longest - _FIRST_DELAY))
-
-
-def parse_retry_after(value: str | None, *, now: float) -> float | None:
-    """Read a Retry-After header.
-
-    Args:
-        value: Its value, if there is one.
-        now: Seconds since the epoch.
-
-    Returns:
-        Seconds to wait, never negative; `None` if there is no telling.
-    """
-    if value is None:
-        return None
-    text = value.strip()
-    if text.replace(".", "", 1).isdecimal():
-        return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return max(0.0, moment.timestamp() - now)
 
 
 class RetryBudget:

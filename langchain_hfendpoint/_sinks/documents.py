@@ -139,8 +139,8 @@ class DocumentSink:
             failed = await self._upsert(self._store, documents)
         except Exception as error:  # noqa: BLE001 (raised, or reported, as the caller asks)
             return [Refused(entry, error) for entry in write.entries]
-        error = IndexingError("The document index says that it failed to store this document.")
-        return [Refused(entry, error) for entry in write.entries if entry.key in failed]
+        refusal = IndexingError("The document index says that it failed to store this document.")
+        return [Refused(entry, refusal) for entry in write.entries if entry.key in failed]
 
     async def fetch(self, keys: Sequence[str]) -> dict[str, Row]:  # noqa: ARG002 (the protocol)
         """Know no vectors."""

@@ -18,9 +18,11 @@ import aiohttp
 import numpy as np
 import orjson
 from langchain_core.documents import Document
+from langchain_core.embeddings import Embeddings
 
 from langchain_hfendpoint._indexing.calls import in_worker_thread
 from langchain_hfendpoint._provenance import Provenance, provenance_of
+from langchain_hfendpoint._retry_after import parse_retry_after
 from langchain_hfendpoint._sinks import upserts
 from langchain_hfendpoint._sinks.base import E, Entry, Refused, Row, Write
 from langchain_hfendpoint._sinks.metadata import check_id, encode_metadata
@@ -70,7 +72,7 @@ class PineconeSink:
         self._rate = upserts.RateWindow()
         self._retry_seconds = retry_seconds
         self._session: aiohttp.ClientSession | None = None
-        self.embeddings = store.embeddings
+        self.embeddings: Embeddings = store._embedding
         self.in_flight = in_flight or _IN_FLIGHT
         self.retries = 0
 
@@ -202,7 +204,7 @@ class PineconeSink:
                 return status, answer
             delay = upserts.retry_delay(
                 attempt,
-                retry_after=upserts.parse_retry_after(retry_after, now=time.time()),
+                retry_after=parse_retry_after(retry_after, now=time.time()),
                 jitter=random.random(),  # noqa: S311 (no secret)
             )
             if time.monotonic() + delay > deadline:

@@ -6,10 +6,8 @@ metadata in a record, 1,000 ids in a fetch or delete, 100 upserts a second in a 
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Iterator, Sequence
-from email.utils import parsedate_to_datetime
 from enum import Enum
 
 import orjson
@@ -108,28 +106,6 @@ def retry_delay(attempt: int, *, retry_after: float | None, jitter: float) -> fl
         return backoff
     # A little on top keeps many clients from coming back in the same instant.
     return min(retry_after, MAX_RETRY_AFTER) + min(backoff, 1.0)
-
-
-def parse_retry_after(value: str | None, *, now: float) -> float | None:
-    """Read a `Retry-After` header: seconds or an HTTP date.
-
-    Args:
-        value: The header, if any.
-        now: Seconds since the epoch.
-
-    Returns:
-        Seconds from now, or `None` if there is no readable header.
-    """
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - now
-        except ValueError:
-            return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 class RateWindow:

@@ -15,7 +15,6 @@ from langchain_hfendpoint._sinks.upserts import (
     halves,
     judge,
     pack,
-    parse_retry_after,
     retry_delay,
 )
 
@@ -98,23 +97,6 @@ def test_a_retry_comes_no_earlier_than_asked_for(attempt: int, asked: float, jit
 
 def test_a_retry_after_of_hours_is_not_sat_out() -> None:
     assert retry_delay(1, retry_after=9_999, jitter=0.5) < MAX_RETRY_AFTER + 2
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        (None, None),
-        ("7", 7.0),
-        ("0.5", 0.5),
-        ("-3", 0.0),
-        ("Thu, 01 Jan 1970 00:01:40 GMT", 40.0),
-        ("Thu, 01 Jan 1970 00:00:10 GMT", 0.0),
-        ("soon", None),
-        ("nan", None),
-    ],
-)
-def test_retry_after_is_read_in_both_its_forms(header: str | None, seconds: float | None) -> None:
-    assert parse_retry_after(header, now=60.0) == seconds
 
 
 @given(
