@@ -47,8 +47,11 @@ if TYPE_CHECKING:
 @click.option(
     "--skip-errors", is_flag=True, help="Leave out texts that cannot be embedded, and list them."
 )
-@click.option("--license", "license_id", help="The source's licence, such as cc-by-sa-4.0.")
-@click.option("--model", help="Model of the serverless API to embed with, unless --endpoint-url.")
+@click.option("--license", "license_id", help="The source's license, such as cc-by-sa-4.0.")
+@click.option(
+    "--model",
+    help="Model of the serverless API to embed with; with --endpoint-url, what it serves.",
+)
 @endpoint_url_option
 @json_option
 @progress_option
@@ -89,7 +92,8 @@ def embed(
             embeddings = servers.enter_context(HFEndpointEmbeddings(model=model))
             say("Endpoint", f"{model}, serverless")
         else:
-            endpoint = servers.enter_context(open_endpoint(endpoint_url))
+            named = {} if model is None else {"model": model}
+            endpoint = servers.enter_context(open_endpoint(endpoint_url, **named))
             embeddings = endpoint.embeddings
             say("Endpoint", endpoint.description)
         embedded = EmbeddedDataset.create(

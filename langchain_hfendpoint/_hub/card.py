@@ -100,7 +100,7 @@ def _words(manifest: Manifest) -> dict[str, str]:
         "license": (
             f"`{origin.license}`, as the source: the texts are in here."
             if origin.license
-            else "Not known. The texts are in here, so the source's licence holds for this too."
+            else "Not known. The texts are in here, so the source's license holds for this too."
         ),
     }
 

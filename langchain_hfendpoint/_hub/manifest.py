@@ -28,7 +28,7 @@ class Origin:
     Attributes:
         name: Data set, as a Hub id or in words.
         revision: Its commit on the Hub.
-        license: Its licence, as an identifier of the Hub (such as `"cc-by-sa-4.0"`). The embedded
+        license: Its license, as an identifier of the Hub (such as `"cc-by-sa-4.0"`). The embedded
             data set holds its texts, and so stands under the same.
     """
 

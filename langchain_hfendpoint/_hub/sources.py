@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import datasets
 
 _ROWS = 1_000
-# The Hub refuses a card whose licence is a text.
+# The Hub refuses a card whose license is a text.
 _LICENSE_ID = re.compile(r"[a-z0-9.-]{2,40}")
 
 Source: TypeAlias = Union[

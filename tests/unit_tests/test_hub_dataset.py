@@ -269,7 +269,7 @@ def test_what_an_endpoint_tells_only_later_does_not_part_its_shards(tmp_path: Pa
     assert (len(loaded), loaded.provenance.model) == (9, "a")
 
 
-def test_the_licence_can_be_told_later(embedded: EmbeddedDataset) -> None:
+def test_the_license_can_be_told_later(embedded: EmbeddedDataset) -> None:
     again = EmbeddedDataset.create(
         _documents(100),
         HashEmbeddings(model="a"),
