@@ -10,7 +10,7 @@ from langchain_hfendpoint.local import LocalEndpoint
 from tests.support.http_calls import call
 from tests.support.tiny_bert import make_tiny_bert
 
-PROGRAM = os.environ.get("SCHEMATHESIS") or shutil.which("schemathesis")
+PROGRAM = os.environ.get("HFENDPOINT_SCHEMATHESIS") or shutil.which("schemathesis")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,9 @@ def test_the_description_names_every_route_and_the_limits(url):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(PROGRAM is None, reason="needs schemathesis: name its program in SCHEMATHESIS")
+@pytest.mark.skipif(
+    PROGRAM is None, reason="needs schemathesis: name its program in HFENDPOINT_SCHEMATHESIS"
+)
 def test_schemathesis_finds_no_answer_that_the_description_does_not_allow(url):
     done = subprocess.run(
         [
