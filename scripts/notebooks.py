@@ -21,7 +21,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = {
     "inference_endpoint_to_pinecone.ipynb": "guides/endpoint-to-pinecone.md",
-    "share_embeddings.ipynb": "guides/share-embeddings.md",
+    "embedding_as_a_service.ipynb": "guides/share-embeddings.md",
 }
 _BLOCK = re.compile(
     r"(?P<skip><!-- notebook: skip[^\n]*-->\n)?^```(?P<language>\w+)\n(?P<code>.*?)^```\n",
@@ -86,7 +86,7 @@ def run(book: dict[str, Any]) -> dict[str, Any]:
     opened = nbformat.from_dict(book)
     with tempfile.TemporaryDirectory() as folder:
         resources = {"metadata": {"path": folder}}
-        NotebookClient(opened, timeout=600, resources=resources).execute()
+        NotebookClient(opened, timeout=600, resources=resources, coalesce_streams=True).execute()
     for cell in opened.cells:
         cell.metadata.pop("execution", None)  # when it ran is of no interest
         if cell.cell_type == "code":  # nor are progress bars and this machine's warnings
