@@ -83,21 +83,45 @@ def _members(group: click.Group) -> list[str]:
 
 
 def _row(command: click.Command, option: click.Option) -> str:
-    context = click.Context(command)
     spelled = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
     if not option.is_flag:
-        takes = option.make_metavar(context).removesuffix(" RANGE").strip("[]")
-        spelled += f" {takes.replace('|', ' or ')}"
-    extra = option.get_help_extra(context)
+        spelled += f" {_takes(option)}"
     about, _, default = (option.help or "").partition("  [default: ")
     facts = [about]
-    if default or "default" in extra:
-        facts.append(f"Default: {default.rstrip(']') or extra['default']}.")
-    if "range" in extra:
-        facts.append(f"Range: `{extra['range']}`.")
+    if default or (default := _default(command, option)):
+        facts.append(f"Default: {default.rstrip(']')}.")
+    if isinstance(option.type, (click.IntRange, click.FloatRange)):
+        facts.append(_range(option.type))
     if option.envvar:
         facts.append(f"Environment: `{option.envvar}`.")
     return f"| {spelled} | {' '.join(facts)} |"
+
+
+def _takes(option: click.Option) -> str:
+    if option.metavar:
+        return option.metavar
+    if isinstance(option.type, click.Choice):
+        return " or ".join(map(str, option.type.choices))
+    return option.type.name.split()[0].upper()
+
+
+def _default(command: click.Command, option: click.Option) -> str:
+    shown = option.show_default
+    if shown is None:
+        shown = command.context_settings.get("show_default", False)
+    value = option.default
+    if not shown or isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _range(numbers: click.IntRange | click.FloatRange) -> str:
+    parts = []
+    if numbers.min is not None:
+        parts.append(f"{'more than' if numbers.min_open else 'at least'} {numbers.min:g}")
+    if numbers.max is not None:
+        parts.append(f"at most {numbers.max:g}")
+    return f"{', '.join(parts).capitalize()}."
 
 
 def main() -> None:
