@@ -97,7 +97,10 @@ def endpoint(
     fault_seed: int | None,
     supervised: bool,
 ) -> None:
-    """Serve a sentence-embedding model on the CPU, as an Inference Endpoint does."""
+    """Serve a sentence-embedding model on the CPU, as an Inference Endpoint does.
+
+    Example: hfendpoint local endpoint --port 8080
+    """
     from langchain_hfendpoint.local._endpoint.app import EndpointOptions, make_application
 
     require_key_beyond_loopback(host, api_key)

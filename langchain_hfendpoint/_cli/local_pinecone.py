@@ -76,7 +76,10 @@ def pinecone(
     restore_file: Path | None,
     supervised: bool,
 ) -> None:
-    """Run a persistent Pinecone-compatible server on this machine."""
+    """Run a persistent Pinecone-compatible server on this machine.
+
+    Example: hfendpoint local pinecone --dir ./pinecone --port 5080
+    """
     if restore_file is not None:
         click.echo(f"Restored {local.restore(restore_file, folder):,} records.", err=True)
     if dump_file is not None:

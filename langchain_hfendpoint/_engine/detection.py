@@ -20,6 +20,7 @@ from langchain_hfendpoint.errors import ConfigurationError, EndpointError
 
 _ROUTES = ("/v1/embeddings", "/embeddings", "/embed", "/v1")
 _SERVERLESS = "/pipeline/feature-extraction"
+_OLD_SERVERLESS_HOST = "api-inference.huggingface.co"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,12 @@ def base_url(url: str) -> str:
             "`endpoint_url` must be a URL such as https://<id>.endpoints.huggingface.cloud or "
             "http://127.0.0.1:8080. For a model of the serverless API use `model`, for the name "
             "of an Inference Endpoint `endpoint_name`."
+        )
+    if parts.hostname == _OLD_SERVERLESS_HOST:
+        raise ConfigurationError(
+            f"https://{_OLD_SERVERLESS_HOST} is gone: it has answered 410 since November 2025. "
+            "For a model of the serverless API use `model`, such as "
+            'model="sentence-transformers/all-MiniLM-L6-v2", without `endpoint_url`.'
         )
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigurationError(

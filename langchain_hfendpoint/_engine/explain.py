@@ -148,7 +148,7 @@ def refuse(refused: Sequence[Refusal]) -> InputRejectedError:
 
 def _remedy(failure: Failure, *, name: str | None, with_token: bool) -> str:
     if failure.kind is Kind.NOT_RUNNING:
-        return f"Resume it with: hf endpoints resume {name or '<name>'}"
+        return f"Resume it with: hfendpoint endpoint resume {name or '<name>'}"
     if failure.kind is Kind.AUTHENTICATION:
         if with_token:
             return "Check that the token in `api_key` may use this endpoint."

@@ -73,7 +73,7 @@ async def look_up(
         if endpoint.status in _NEVER:
             raise EndpointNotRunningError(
                 f"The Inference Endpoint {name!r} is {endpoint.status}. "
-                f"Resume it with: hf endpoints resume {name}"
+                f"Resume it with: hfendpoint endpoint resume {name}"
             )
         if endpoint.url is not None:
             return NamedEndpoint(endpoint.url, endpoint.repository, endpoint.revision)

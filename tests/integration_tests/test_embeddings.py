@@ -150,7 +150,7 @@ def test_an_endpoint_that_will_not_wake_up_is_an_error_at_once(
 ) -> None:
     api.add("mine", state)
     embeddings = HFEndpointEmbeddings(endpoint_name="mine", namespace=USER, api_key=TOKEN)
-    with pytest.raises(EndpointNotRunningError, match="hf endpoints resume mine"):
+    with pytest.raises(EndpointNotRunningError, match="hfendpoint endpoint resume mine"):
         embeddings.embed_query("q")
 
 
@@ -182,7 +182,7 @@ def test_the_hubs_own_endpoint_object_will_do(api: EndpointsAPI) -> None:
 def test_a_paused_local_endpoint_is_an_error_at_once() -> None:
     with LocalEndpoint(paused=True) as endpoint:
         embeddings = HFEndpointEmbeddings(endpoint_url=endpoint.url, endpoint_name="mine")
-        with pytest.raises(EndpointNotRunningError, match="hf endpoints resume mine"):
+        with pytest.raises(EndpointNotRunningError, match="hfendpoint endpoint resume mine"):
             embeddings.embed_query("q")
 
 

@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from pinecone import Pinecone
+
+from langchain_hfendpoint.local import LocalEndpoint, LocalPinecone
 
 QUERY = "A person on a horse jumps over a broken down airplane."
 
@@ -62,7 +65,7 @@ def test_the_tutorial_runs_twice_and_embeds_once(environment: dict[str, str]) ->
 
 
 def test_search_finds_what_quickstart_stored(environment: dict[str, str]) -> None:
-    _run(["quickstart", "--data", "sample", "--limit", "3000"], environment)
+    _run(["quickstart", "--data", "sample", "--limit", "1500"], environment)
     shown = _run(["search", QUERY, "-k", "4"], environment).stdout
     assert len(re.findall(r"^ +\d\.\d+  ", shown, flags=re.MULTILINE)) == 4
     assert re.search(r"\b(horse|rider|pony)", shown)
@@ -75,6 +78,49 @@ def test_without_internet_the_sample_stands_in_and_says_so(environment: dict[str
     done = _run(["quickstart", "--limit", "50"], environment)
     assert "the Hub cannot be reached" in done.stderr
     assert "hfendpoint search" in done.stdout
+
+
+def test_a_configured_endpoint_and_pinecone_take_the_place_of_the_local_ones(
+    environment: dict[str, str], local_endpoint: LocalEndpoint, local_pinecone: LocalPinecone
+) -> None:
+    configured = {
+        **environment,
+        "HF_ENDPOINT_URL": local_endpoint.url,
+        "PINECONE_API_KEY": local_pinecone.api_key,
+        "PINECONE_CONTROLLER_HOST": local_pinecone.host,
+        "PINECONE_INDEX_NAME": "mine",
+    }
+    done = _run(["quickstart", "--data", "sample", "--limit", "60"], configured)
+    assert local_endpoint.url in done.stderr
+    assert f"mine in Pinecone at {local_pinecone.host}" in done.stderr
+    client = Pinecone(api_key=local_pinecone.api_key, host=local_pinecone.host)
+    stats = client.Index("mine").describe_index_stats()
+    assert stats.total_vector_count == 60
+    assert "airplane" in _run(["search", "a plane", "-k", "3"], configured).stdout
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "tsv"])
+def test_data_may_be_a_file_of_ones_own(
+    suffix: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    rows = [(f"Premise {n // 3}.", f"Hypothesis {n}.", n % 3) for n in range(210)]
+    path = tmp_path / f"mine.{suffix}"
+    if suffix == "jsonl":
+        names = ("premise", "hypothesis", "label")
+        lines = [json.dumps(dict(zip(names, row, strict=True))) for row in rows]
+    else:
+        comma = "," if suffix == "csv" else "\t"
+        lines = [comma.join(map(str, row)) for row in [("premise", "hypothesis", "label"), *rows]]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    outcome = json.loads(
+        _run(["quickstart", "--data", str(path), "--limit", "40", "--json"], environment).stdout
+    )
+    assert outcome["texts"] == 40
+    assert [query["text"] for query in outcome["queries"]] == [
+        "Premise 0.",
+        "Premise 33.",
+        "Premise 66.",
+    ]
 
 
 def test_a_file_that_is_not_there_is_one_sentence(environment: dict[str, str]) -> None:

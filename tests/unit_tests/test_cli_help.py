@@ -12,7 +12,6 @@ from langchain_hfendpoint._cli import cli
 from langchain_hfendpoint._cli.render import print_fields, print_table
 
 _SERVERS = {"local endpoint", "local pinecone"}
-_WITHOUT_EXAMPLE = _SERVERS
 
 
 def commands(group: click.Group = cli, path: str = "") -> Iterator[tuple[str, click.Command]]:
@@ -29,7 +28,7 @@ def commands(group: click.Group = cli, path: str = "") -> Iterator[tuple[str, cl
 COMMANDS = dict(commands())
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - _WITHOUT_EXAMPLE))
+@pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_has_an_example_on_one_line(name: str) -> None:
     shown = CliRunner().invoke(cli, [*name.split(), "--help"], prog_name="hfendpoint")
     assert shown.exit_code == 0

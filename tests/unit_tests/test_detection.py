@@ -168,3 +168,11 @@ def test_a_token_is_stripped_but_not_bent() -> None:
     with pytest.raises(ConfigurationError) as caught:
         choose_token("http://h", given="hf_x\r\nEvil: yes", ambient=None)
     assert "hf_x" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "path", ["/models/intfloat/e5-small", "/pipeline/feature-extraction/intfloat/e5-small"]
+)
+def test_the_old_serverless_host_is_refused_with_the_new_way(path: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"answered 410 .* use `model`"):
+        base_url(f"https://api-inference.huggingface.co{path}")

@@ -46,12 +46,7 @@ def test_a_command_and_its_options_are_documented(
 
 
 @pytest.mark.parametrize(("path", "command"), LEAVES)
-def test_a_command_has_an_example_of_itself(
-    path: tuple[str, ...], command: click.Command, request: pytest.FixtureRequest
-) -> None:
-    if path[1] == "local":
-        missing = pytest.mark.xfail(reason="to be written beside the servers", strict=True)
-        request.applymarker(missing)
+def test_a_command_has_an_example_of_itself(path: tuple[str, ...], command: click.Command) -> None:
     assert f"Example: {' '.join(path)}" in (command.help or "")
 
 
