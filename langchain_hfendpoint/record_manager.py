@@ -27,6 +27,7 @@ _BUSY_SECONDS = 60.0
 _VARIABLES = 500
 # Every checkpoint waits for the disk; 32 MB between two is little to read again after a kill.
 _CHECKPOINT_PAGES = 8_000
+_FORMAT_VERSION = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS namespaces (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS records (
@@ -82,7 +83,7 @@ class SQLiteRecordManager(RecordManager):
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-            self._db.executescript(_SCHEMA)
+            self._open_format()
             self._db.execute("INSERT OR IGNORE INTO namespaces (name) VALUES (?)", (namespace,))
             self._namespace_id: int = self._db.execute(
                 "SELECT id FROM namespaces WHERE name = ?", (namespace,)
@@ -92,6 +93,24 @@ class SQLiteRecordManager(RecordManager):
                 f"The record manager's file {str(path)!r} cannot be used: {error}. Give another "
                 "path, in a folder that exists."
             ) from error
+
+    def _open_format(self) -> None:
+        """Make the tables of a new file; refuse those of another program or version."""
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if version == _FORMAT_VERSION:
+            return
+        if tables:
+            self._db.close()
+            raise ConfigurationError(
+                f"The file {str(self.path)!r} belongs to another program, or to another version of "
+                f"this package (format {version}, not {_FORMAT_VERSION}). Give another path: what "
+                "is indexed already is then found out anew."
+            )
+        # In one transaction, so that another process sees the whole format or nothing.
+        self._db.executescript(
+            f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_FORMAT_VERSION}; COMMIT;"
+        )
 
     def close(self) -> None:
         """Close the file; harmless if it is closed."""

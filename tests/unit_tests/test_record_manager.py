@@ -162,3 +162,14 @@ def test_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("not a database, " * 100)
     with pytest.raises(ConfigurationError, match="Give another path"):
         SQLiteRecordManager("tests", tmp_path / "notes.txt")
+
+
+def test_the_file_of_another_program_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.sqlite"
+    with sqlite3.connect(path) as theirs:
+        theirs.execute("CREATE TABLE records (something TEXT)")
+    with pytest.raises(ConfigurationError, match="belongs to another program"):
+        SQLiteRecordManager("n", path)
+    with sqlite3.connect(path) as theirs:
+        tables = theirs.execute("SELECT name FROM sqlite_master").fetchall()
+    assert tables == [("records",)]
