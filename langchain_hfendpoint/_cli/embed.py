@@ -73,9 +73,10 @@ def embed(
     as_json: bool,
     progress: bool | None,
 ) -> None:
-    """Embed SOURCE into the folder OUT; run it again and it continues where it stopped.
+    """Embed SOURCE into the folder OUT.
 
-    SOURCE is a Hub id, a local file (parquet, jsonl, csv, tsv), or `sample`.
+    SOURCE is a Hub id, a local file (parquet, jsonl, csv, tsv), or `sample`. Run it again and it
+    continues where it stopped.
 
     Example: hfendpoint embed sample out --unique --limit 1000
     """

@@ -30,10 +30,11 @@ def index(
     as_json: bool,
     progress: bool | None,
 ) -> None:
-    """Upsert REPO_OR_PATH, made by `embed` or pushed to the Hub, into a Pinecone index.
+    """Upsert an embedded data set into Pinecone.
 
-    No endpoint is needed: the vectors are taken as they are. An index that holds vectors of another
-    model is refused. Run it again and it continues where it stopped.
+    REPO_OR_PATH was made by `embed`, or pushed to the Hub. No endpoint is needed: the vectors are
+    taken as they are. An index that holds vectors of another model is refused. Run it again and it
+    continues where it stopped.
 
     Example: hfendpoint index out --index hf-endpoints
     """

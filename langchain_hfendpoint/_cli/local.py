@@ -15,4 +15,4 @@ from langchain_hfendpoint._cli import LazyGroup
     },
 )
 def local() -> None:
-    """Run an endpoint or a Pinecone on this machine, without any account."""
+    """Run an endpoint or a Pinecone on this machine."""

@@ -24,9 +24,10 @@ from langchain_hfendpoint._cli.render import print_json
 )
 @json_option
 def push(*, out: Path, repo: str, public: bool, message: str, as_json: bool) -> None:
-    """Push the folder OUT, made by `embed`, to the Hub as the data set REPO (owner/name).
+    """Push the folder OUT to the Hub.
 
-    With the token of `hf auth login` or HF_TOKEN. Run it again and only what is missing is sent.
+    OUT was made by `embed`; it becomes the data set REPO (owner/name), with the token of
+    `hf auth login` or HF_TOKEN. Run it again and only what is missing is sent.
 
     Example: hfendpoint push out my-name/snli-embedded
     """

@@ -35,7 +35,9 @@ def search(
     endpoint_url: str | None,
     as_json: bool,
 ) -> None:
-    """Print the texts of an index that are nearest to QUERY (`-` reads it from standard input).
+    """Print the stored texts nearest to QUERY.
+
+    A QUERY of `-` is read from standard input.
 
     Example: hfendpoint search "A person on a horse jumps over a broken down airplane." -k 5
     """
