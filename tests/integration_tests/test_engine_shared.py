@@ -29,7 +29,7 @@ from tests.support import fault_server
 from tests.support.fault_server import Fault, FaultServer, says, status, vectors
 
 TEXTS = [f"sentence number {n}" for n in range(500)]
-SECRET = "hf_TopSecretTokenOfTests"
+SECRET = "hf_TopSecretOfTests"
 
 
 @pytest.fixture(autouse=True)

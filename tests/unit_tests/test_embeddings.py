@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from langchain_hfendpoint.embeddings import HFEndpointEmbeddings
 
 URL = "http://127.0.0.1:8080"
-SECRET = "hf_TopSecretTokenOfTests"
+SECRET = "hf_TopSecretOfTests"
 
 pytestmark = pytest.mark.usefixtures("_no_environment")
 
