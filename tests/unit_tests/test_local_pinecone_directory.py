@@ -1,6 +1,7 @@
 """What is on disk: locks, foreign and damaged files, space, dumps, and reading along."""
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -217,3 +218,18 @@ def test_a_write_that_fails_on_disk_leaves_no_trace(tmp_path: Path) -> None:
         index.database.connection.execute("PRAGMA max_page_count = 1000000")
         fill(index, 900, start=3)
         assert len(content(index)[""]) == 903
+
+
+def test_who_reads_while_a_write_fails_sees_what_was_there(tmp_path: Path) -> None:
+    with Directory(tmp_path) as directory, ThreadPoolExecutor(1) as pool:
+        index = directory.create(IndexConfig("index", "cosine", 256))
+        fill(index, 5)
+        before = content(index)
+        pages = index.database.connection.execute("PRAGMA page_count").fetchone()[0]
+        index.database.connection.execute(f"PRAGMA max_page_count = {pages}")
+        for _ in range(10):
+            write = pool.submit(fill, index, 900, start=3)
+            while not write.done():
+                assert content(index) == before
+            with pytest.raises(sqlite3.OperationalError, match="full"):
+                write.result()

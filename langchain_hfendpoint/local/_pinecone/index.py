@@ -163,6 +163,14 @@ class Index:
         LocalServerError: If the file is damaged.
     """
 
+    config: IndexConfig
+    _lsn: int
+    _next_row: int
+    _next_key: int
+    _garbage: int
+    _namespaces: dict[str, tuple[Namespace, ...]]
+    _snapshot: Snapshot
+
     def __init__(
         self,
         database: Database,
@@ -171,15 +179,13 @@ class Index:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.database = database
-        self.config = database.config()
+        self.columns = ColumnCache()
         self._delay = consistency_delay
         self._clock = clock
         self._lock = threading.Lock()
         self._readers: Counter[int] = Counter()
         self._connections: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
-        self._namespaces: dict[str, tuple[Namespace, ...]] = {}
         self._moments: deque[tuple[float, Snapshot]] = deque()
-        self._garbage = 0
         self._closed = False
         self._load()
         self._writes: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
@@ -361,9 +367,11 @@ class Index:
                 self.database.save_counters(lsn=self._lsn, next_row=self._next_row)
         except Exception as error:  # noqa: BLE001 (whatever it is, its writers must hear of it)
             _LOG.exception("Could not write to %s", self.database.path)
-            for write in group:
-                write.future.set_exception(error)
-            self._load()
+            try:
+                self._load()
+            finally:
+                for write in group:
+                    write.future.set_exception(error)
             return
         with self._lock:
             self._publish(Snapshot(self._lsn, self._next_row))
@@ -384,32 +392,32 @@ class Index:
         return Committed(value, self._lsn)
 
     def _load(self) -> None:
-        """Fill the memory from the file."""
-        self.columns = ColumnCache()
-        self.config = self.database.config()
-        self._lsn, self._next_row = self.database.counters()
+        """Fill the memory from the file; readers go on with what there was until it is whole."""
+        config = self.database.config()
+        lsn, next_row = self.database.counters()
         by_key: dict[int, Namespace] = {}
-        self._namespaces = {}
         for stored in self.database.namespaces():
             namespace = Namespace(
                 stored.key,
                 stored.name,
-                dimension=self.config.dimension,
-                born=self._lsn,
+                dimension=config.dimension,
+                born=0,
                 expected=stored.rows,
             )
             namespace.schema = stored.schema
             by_key[stored.key] = namespace
-            self._namespaces[stored.name] = (namespace,)
-        self._next_key = self.database.last_namespace()
-        self._garbage = self.database.garbage()
-        for block in self.database.blocks(self.config.dimension):
+        for block in self.database.blocks(config.dimension):
             owner = by_key.get(block.namespace)
             if owner is not None:
                 owner.append(block.rows, block.ids, block.vectors, block.sparse)
+        self._next_key = self.database.last_namespace()
+        self._garbage = self.database.garbage()
         with self._lock:
+            self.config = config
+            self._lsn, self._next_row = lsn, next_row
+            self._namespaces = {found.name: (found,) for found in by_key.values()}
             self._moments.clear()
-            self._snapshot = Snapshot(self._lsn, self._next_row)
+            self._snapshot = Snapshot(lsn, next_row)
 
     def _publish(self, snapshot: Snapshot) -> None:
         if self._delay:
