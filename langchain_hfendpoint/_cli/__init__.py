@@ -75,8 +75,20 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted. The same command continues where it stopped.", err=True)
         sys.exit(130)
-    except HFEndpointError as error:
+    except Exception as error:
         if "--debug" in sys.argv:
             raise
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {_sentence(error)}", err=True)
         sys.exit(1)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, HFEndpointError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    said = str(error).strip().partition("\n")[0]
+    return (
+        f"{type(error).__name__}{': ' if said else ''}{said} (unexpected; "
+        "`hfendpoint --debug ...` shows where)"
+    )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -75,8 +78,8 @@ def embed(
 ) -> None:
     """Embed SOURCE into the folder OUT.
 
-    SOURCE is a Hub id, a local file (parquet, jsonl, csv, tsv), or `sample`. Run it again and it
-    continues where it stopped.
+    SOURCE is a Hub id, a local file (parquet, jsonl, csv, tsv), `sample`, or - for texts from
+    stdin, one a line. Run it again and it continues where it stopped.
 
     Example: hfendpoint embed sample out --unique --limit 1000
     """
@@ -85,16 +88,20 @@ def embed(
     from langchain_hfendpoint.hub import EmbeddedDataset, Origin
 
     on_error: OnError = "skip" if skip_errors else "raise"
-    loader = SNLILoader(
-        source, column=column, split=split, revision=revision, unique=unique, limit=limit
-    )
-    with ExitStack() as servers:
+    with ExitStack() as resources:
+        path = source
+        if source == "-":
+            source, column = "stdin", "text"
+            path = str(_spool_stdin(Path(resources.enter_context(TemporaryDirectory()))))
+        loader = SNLILoader(
+            path, column=column, split=split, revision=revision, unique=unique, limit=limit
+        )
         if model is not None and endpoint_url is None:
-            embeddings = servers.enter_context(HFEndpointEmbeddings(model=model))
+            embeddings = resources.enter_context(HFEndpointEmbeddings(model=model))
             say("Endpoint", f"{model}, serverless")
         else:
             named = {} if model is None else {"model": model}
-            endpoint = servers.enter_context(open_endpoint(endpoint_url, **named))
+            endpoint = resources.enter_context(open_endpoint(endpoint_url, **named))
             embeddings = endpoint.embeddings
             say("Endpoint", endpoint.description)
         embedded = EmbeddedDataset.create(
@@ -130,3 +137,12 @@ def embed(
     )
     click.echo(f"  hfendpoint push {out} your-name/your-dataset")
     click.echo(f"  hfendpoint index {out}")
+
+
+def _spool_stdin(folder: Path) -> Path:
+    """Write the lines of stdin to a data file, which can be read like any other."""
+    path = folder / "stdin.jsonl"
+    with path.open("w", encoding="utf-8") as file:
+        for line in sys.stdin:
+            file.write(json.dumps({"text": line.rstrip("\r\n")}) + "\n")
+    return path

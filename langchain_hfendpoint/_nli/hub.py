@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from huggingface_hub import HfApi
 from huggingface_hub.errors import (
+    HFValidationError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
@@ -107,6 +108,10 @@ class HubDataset:
             HfApi().dataset_info(
                 self.repository, revision=self.revision, timeout=_PATIENCE, token=self._token
             )
+        except HFValidationError as error:
+            raise DataError(
+                f"{self.repository!r} is neither a file nor the id of a data set on the Hub."
+            ) from error
         except RevisionNotFoundError as error:
             raise DataError(f"{self.repository} has no revision {self.revision!r}.") from error
         except RepositoryNotFoundError as error:

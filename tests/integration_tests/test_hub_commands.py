@@ -1,5 +1,6 @@
 """The second tutorial as three commands: embed, push, index."""
 
+import io
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -78,6 +79,35 @@ def test_commands_say_what_to_do_next(run: Commands, tmp_path: Path) -> None:
     assert f"hfendpoint push {out}" in shown.out
     assert run("index", out).out.startswith("20 texts are new in the index, 0 were there.")
     assert run("index", out).out.startswith("0 texts are new in the index, 20 were there.")
+
+
+def test_texts_come_from_stdin_one_a_line(
+    run: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("a dog \n\nein Vögelchen\na dog \n"))
+    out = str(tmp_path / "out")
+    assert run("embed", "-", out, "--unique", "--json").json["splits"] == {"train": 2}
+    texts = [document.page_content for document in EmbeddedDataset.load(out).as_documents()]
+    assert texts == ["a dog ", "ein Vögelchen"]
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(run: Commands, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    ran = run("embed", "sample", str(tmp_path / "file" / "out"))
+    assert ran.code == 1
+    assert ran.err.splitlines()[-1] == f"Error: Not a directory: {tmp_path / 'file' / 'out'}"
+
+
+def test_what_nobody_expected_is_one_sentence_too_unless_debugging(
+    run: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    ran = run("embed", "-", str(tmp_path / "out"))
+    assert ran.code == 1
+    assert ran.err.splitlines()[-1].startswith("Error: TypeError: 'NoneType' object")
+    assert "hfendpoint --debug" in ran.err
+    with pytest.raises(TypeError):
+        run("--debug", "embed", "-", str(tmp_path / "out"))
 
 
 def test_what_is_no_embedded_data_set_is_one_sentence(run: Commands, tmp_path: Path) -> None:

@@ -124,6 +124,11 @@ def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
     assert "no such file" in failure(tmp_path / "*.parquet")
 
 
+def test_what_can_be_neither_a_file_nor_a_data_set_is_said() -> None:
+    with pytest.raises(DataError, match=r"'-' is neither a file nor the id of a data set"):
+        next(SNLILoader("-").lazy_load())
+
+
 def test_a_missing_column_lists_those_that_are_there(tmp_path: Path) -> None:
     path = tmp_path / "reviews.csv"
     path.write_text("title,body\nGood,Very good\n")
