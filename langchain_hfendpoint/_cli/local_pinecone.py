@@ -35,6 +35,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--api-key",
     envvar="PINECONE_LOCAL_API_KEY",
+    show_envvar=True,
     help="Key that clients must send; any key will do if there is none.",
 )
 @click.option("--read-only", is_flag=True, help="Change nothing; the folder may be in use.")
