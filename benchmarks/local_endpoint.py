@@ -1,9 +1,11 @@
 """How much of the bare model's speed reaches a client of the local endpoint.
 
-Measures, in turns so that noise hits all alike: the bare runtime on batches sorted by length, and
-the server over HTTP with requests of 1, 8 and 32 texts in arrival order, 64 in flight. Also the
-time from start to the first answer, and the server's memory. With `--peers PYTHON`, the interpreter
-of an environment with sentence-transformers and hf-serve, those run on the same texts.
+Measures the bare runtime on batches sorted by length, and the server over HTTP with requests of
+1, 8 and 32 texts in arrival order, 64 in flight. A machine's speed wavers by more than what is to
+be seen, so each rate over HTTP is compared with one of the bare runtime, at its best batch size,
+right before it, and the median of these ratios counts. Also the time from start to the first
+answer, and the server's memory. With `--peers PYTHON`, the interpreter of an environment with
+sentence-transformers and hf-serve, those run on the same texts.
 
     python benchmarks/local_endpoint.py ../shared/data/snli/validation.parquet
 """
@@ -23,6 +25,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import cast
 
 import click
 import pyarrow.parquet as pq
@@ -52,6 +55,48 @@ class Rate:
 
     wall: float
     cpu: float
+
+
+class Connection(asyncio.Protocol):
+    """A client that costs next to nothing: it sends what is ready, and counts what comes.
+
+    Args:
+        requests: Requests that are still to be sent, from the end.
+    """
+
+    def __init__(self, requests: list[bytes]) -> None:
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._requests = requests
+        self._missing = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection."""
+        self._transport = cast("asyncio.WriteTransport", transport)
+
+    def send(self) -> None:
+        """Send the next request, if there is one."""
+        if self._requests:
+            self._transport.write(self._requests.pop())
+        else:
+            self.done.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what has come of an answer; its head comes in one piece."""
+        if not self._missing:
+            head, _, body = data.partition(b"\r\n\r\n")
+            if not head.startswith(b"HTTP/1.1 200"):
+                self.done.set_exception(click.ClickException(f"the server says {head.decode()}"))
+                return
+            self._missing = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+            data = body
+        self._missing -= len(data)
+        if not self._missing:
+            self.send()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Stop waiting for an answer that cannot come any more."""
+        if not self.done.done():
+            self.done.set_exception(error or click.ClickException("the server hung up"))
 
 
 def bare_runtime(texts: Sequence[str], *, cores: int) -> Callable[[int], Rate]:
@@ -99,25 +144,20 @@ def send_all(url: str, texts: Sequence[str], *, size: int) -> float:
         head = f"POST / HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n"
         requests.append(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
 
-    async def send(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while requests:
-            writer.write(requests.pop())
-            head = (await reader.readuntil(b"\r\n\r\n")).lower()
-            if not head.startswith(b"http/1.1 200"):
-                raise click.ClickException(f"the server answered {head.decode()}")
-            length = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
-            await reader.readexactly(length)
-
     async def run() -> float:
         host, port = address.split(":")
-        connections = [
-            await asyncio.open_connection(host, int(port), limit=1 << 20) for _ in range(IN_FLIGHT)
+        loop = asyncio.get_running_loop()
+        made = [
+            await loop.create_connection(lambda: Connection(requests), host, int(port))
+            for _ in range(IN_FLIGHT)
         ]
         start = time.perf_counter()
-        await asyncio.gather(*(send(*connection) for connection in connections))
+        for _, connection in made:
+            connection.send()
+        await asyncio.gather(*(connection.done for _, connection in made))
         took = time.perf_counter() - start
-        for _, writer in connections:
-            writer.close()
+        for transport, _ in made:
+            transport.close()
         return took
 
     requests.reverse()
@@ -191,7 +231,7 @@ def sentence_transformers(
 @click.command()
 @click.argument("data", type=click.Path(exists=True, dir_okay=False))
 @click.option("--texts", "count", default=3000, show_default=True, help="How many hypotheses.")
-@click.option("--rounds", default=3, show_default=True)
+@click.option("--rounds", default=7, show_default=True)
 @click.option("--peers", help="Python with sentence-transformers and hf-serve.")
 def main(data: str, count: int, rounds: int, peers: str | None) -> None:
     """Measure the local endpoint on the column `hypothesis` of a Parquet file."""
@@ -202,33 +242,40 @@ def main(data: str, count: int, rounds: int, peers: str | None) -> None:
     print(f"start to first answer {seconds:.2f} s, memory {peak:.0f} MB")
 
     bare = bare_runtime(texts, cores=cores)
-    rates: dict[str, list[Rate]] = {}
+    best = best_batch(bare, rounds=rounds)
+    ours: list[Rate] = []
     with LocalEndpoint(max_concurrent_requests=IN_FLIGHT * 32) as endpoint:
         over_http(endpoint, endpoint.url, texts[:640], size=32, cores=cores)
-        for _ in range(rounds):
-            for size in (32, 64, 128):
-                rates.setdefault(f"bare, batches of {size}", []).append(bare(size))
-            for size in (32, 8, 1):
-                rate = over_http(endpoint, endpoint.url, texts, size=size, cores=cores)
-                rates.setdefault(f"HTTP, {size} a request", []).append(rate)
+        for size in (32, 8, 1):
+            pairs = [
+                (bare(best), over_http(endpoint, endpoint.url, texts, size=size, cores=cores))
+                for _ in range(rounds)
+            ]
+            report(f"HTTP, {size} a request", pairs)
+            ours = ours or [rate for _, rate in pairs]
         print(f"memory under load {memory(endpoint.pid):.0f} MB")
-    report(rates)
     if peers is None:
         print("peers not measured: --peers PYTHON, with sentence-transformers and hf-serve there")
         return
-    compare(peers, texts, rates["HTTP, 32 a request"], cores=cores)
+    compare(peers, texts, ours, cores=cores)
 
 
-def report(rates: dict[str, list[Rate]]) -> None:
-    """Print each rate beside its share of the best bare rate of the same round."""
-    bare = [measured for name, measured in rates.items() if name.startswith("bare")]
-    walls = [max(rate.wall for rate in one) for one in zip(*bare, strict=True)]
-    cpus = [max(rate.cpu for rate in one) for one in zip(*bare, strict=True)]
-    for name, measured in rates.items():
-        wall = median(rate.wall / of for rate, of in zip(measured, walls, strict=True))
-        cpu = median(rate.cpu / of for rate, of in zip(measured, cpus, strict=True))
-        texts = median(rate.wall for rate in measured)
-        print(f"{name:22s}{texts:7.0f} texts/s{wall:6.0%} of bare ({cpu:.0%} by CPU time)")
+def best_batch(bare: Callable[[int], Rate], *, rounds: int) -> int:
+    """Find the batch size at which the bare runtime is fastest."""
+    sizes = (32, 64, 128)
+    measured = [[bare(size).wall for size in sizes] for _ in range(rounds)]
+    rates = [median(column) for column in zip(*measured, strict=True)]
+    for size, rate in zip(sizes, rates, strict=True):
+        print(f"bare, batches of {size:<6d}{rate:7.0f} texts/s")
+    return sizes[rates.index(max(rates))]
+
+
+def report(name: str, pairs: Sequence[tuple[Rate, Rate]]) -> None:
+    """Print a rate beside its share of the bare rate measured right before it."""
+    wall = median(rate.wall / bare.wall for bare, rate in pairs)
+    cpu = median(rate.cpu / bare.cpu for bare, rate in pairs)
+    texts = median(rate.wall for _, rate in pairs)
+    print(f"{name:22s}{texts:7.0f} texts/s{wall:6.0%} of bare ({cpu:.0%} by CPU time)")
 
 
 def compare(python: str, texts: Sequence[str], ours: Sequence[Rate], *, cores: int) -> None:

@@ -28,7 +28,7 @@ from langchain_hfendpoint.local._faults import Faults, fault_middleware
 if TYPE_CHECKING:
     from langchain_hfendpoint.local._endpoint.hf_serve import HFServe
 
-_BATCH_TEXTS = 64
+_BATCH_TEXTS = 48
 _BATCH_TOKENS = 2_048
 _SPARED_PATHS = frozenset({"/health", "/ping", "/metrics"})
 

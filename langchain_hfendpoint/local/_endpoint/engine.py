@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from langchain_hfendpoint.local._endpoint.tokenizing import TextInput, TextTokenizer
 
 _TOKENIZE_AT_ONCE = 64
+# Share of the time that a batch took. It bounds what lingering in vain costs.
+_LINGER = 0.1
+_LOOK_EVERY = 0.0005
 
 
 @dataclass(slots=True)
@@ -116,7 +119,7 @@ class Engine:
         self._arrived: deque[_Job] = deque()
         self._waiting: WaitingTexts[_Text] = WaitingTexts()
         self._something = threading.Condition()
-        self._idle = 0
+        self._computing = 0
         self._closed = False
         self.batch_sizes = Histogram((1, 2, 4, 8, 16, 32, 64))
         self._threads = [
@@ -164,7 +167,6 @@ class Engine:
             jobs: list[_Job] = []
             batch: list[_Text] = []
             with self._something:
-                self._idle += 1
                 while not (self._closed or self._arrived or self._waiting):
                     self._something.wait()
                 if self._closed:
@@ -175,16 +177,33 @@ class Engine:
                         jobs.append(self._arrived.popleft())
                         count += len(jobs[-1].inputs)
                 else:
-                    # With other workers idle, share what there is.
-                    share = -(-len(self._waiting) // self._idle)
+                    # What there is, is shared evenly between the workers.
+                    share = -(-(len(self._waiting) + self._computing) // len(self._threads))
                     batch = self._waiting.take(
                         max_texts=min(share, self._max_texts), max_tokens=self._max_tokens
                     )
-                self._idle -= 1
+                    self._computing += len(batch)
             if jobs:
                 self._tokenize(jobs)
             else:
+                start = perf_counter()
                 self._compute(batch)
+                with self._something:
+                    self._computing -= len(batch)
+                self._linger(len(batch), seconds=(perf_counter() - start) * _LINGER)
+
+    def _linger(self, answered: int, *, seconds: float) -> None:
+        """Give those who have just been answered the time to ask again.
+
+        Else the first few of them would make a small batch, which costs more a text.
+        """
+        deadline = perf_counter() + seconds
+        while perf_counter() < deadline:
+            with self._something:
+                arrived = sum(len(job.inputs) for job in self._arrived)
+                if arrived + len(self._waiting) >= answered:
+                    return
+            sleep(_LOOK_EVERY)
 
     def _tokenize(self, jobs: Sequence[_Job]) -> None:
         start = perf_counter()
