@@ -57,9 +57,7 @@ def key_function(encoder: KeyEncoder) -> Callable[[Document, bytes], str]:
 
 
 def _uuid_key(document: Document, content: bytes) -> str:
-    digest = hashlib.blake2b(content, digest_size=16)
-    digest.update(_canonical(document))
-    text = digest.hexdigest()
+    text = hashlib.blake2b(content + _canonical(document), digest_size=16).hexdigest()
     # Version 8 of RFC 9562 is the one for hashes of one's own choice, and the variant is 10xx.
     variant = "89ab"[int(text[16], 16) & 3]
     return f"{text[:8]}-{text[8:12]}-8{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"

@@ -41,6 +41,16 @@ class RemembersContent(Protocol):
     async def akeys_by_content(self, contents: Sequence[bytes]) -> dict[bytes, str]:
         """Find documents that have the same text."""
 
+    def refresh(
+        self, keys: Sequence[str], *, group_ids: Sequence[str | None], time_at_least: float
+    ) -> list[bool]:
+        """Tell which keys are recorded, and record those as indexed now."""
+
+    async def arefresh(
+        self, keys: Sequence[str], *, group_ids: Sequence[str | None], time_at_least: float
+    ) -> list[bool]:
+        """Tell which keys are recorded, and record those as indexed now."""
+
 
 class SyncRecords:
     """Uses a record manager's blocking methods."""
@@ -62,11 +72,14 @@ class SyncRecords:
         refresh: bool,
     ) -> list[bool]:
         """Tell which keys are recorded, and with `refresh` record those as seen now."""
+        manager = self._manager
 
         def both() -> list[bool]:
-            known = self._manager.exists(keys)
+            if refresh and isinstance(manager, RemembersContent):
+                return manager.refresh(keys, group_ids=groups, time_at_least=time_at_least)
+            known = manager.exists(keys)
             if refresh and any(known):
-                self._manager.update(
+                manager.update(
                     list(compress(keys, known)),
                     group_ids=list(compress(groups, known)),
                     time_at_least=time_at_least,
@@ -135,6 +148,8 @@ class AsyncRecords:
         refresh: bool,
     ) -> list[bool]:
         """Tell which keys are recorded, and with `refresh` record those as seen now."""
+        if refresh and keys and isinstance(self._manager, RemembersContent):
+            return await self._manager.arefresh(keys, group_ids=groups, time_at_least=time_at_least)
         known = await self._manager.aexists(keys) if keys else []
         if refresh and any(known):
             await self._manager.aupdate(

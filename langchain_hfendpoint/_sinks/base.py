@@ -41,10 +41,10 @@ E = TypeVar("E", bound=Entry)
 
 @dataclass(frozen=True, slots=True)
 class Write(Generic[E]):
-    """Entries that are written by one request, and the request's parts."""
+    """Entries that are written by one request, and the request's body if it has one."""
 
     entries: Sequence[E]
-    parts: Sequence[bytes] = ()
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from langchain_hfendpoint.errors import MetadataError
 MAX_METADATA_BYTES = 40_960
 MAX_ID_LENGTH = 512
 _PLAIN = frozenset({str, bool})
+_BIG = 2**63
 
 
 def encode_metadata(metadata: Mapping[str, object], *, text: str, text_key: str) -> bytes:
@@ -34,7 +35,9 @@ def encode_metadata(metadata: Mapping[str, object], *, text: str, text_key: str)
     """
     kept = {key: value for key, value in metadata.items() if value is not None}
     for key, value in kept.items():
-        problem = None if type(value) in _PLAIN and key[:1] != "$" else _problem(key, value)
+        kind = type(value)
+        plain = kind in _PLAIN or (kind is int and -_BIG < value < _BIG)  # type: ignore[operator]
+        problem = None if plain and type(key) is str and key[:1] != "$" else _problem(key, value)
         if problem is not None:
             raise MetadataError(
                 f"The metadata {key!r} {problem}. Pinecone holds strings, numbers, booleans and "

@@ -173,3 +173,38 @@ def test_the_file_of_another_program_is_refused_and_left_as_it_is(tmp_path: Path
     with sqlite3.connect(path) as theirs:
         tables = theirs.execute("SELECT name FROM sqlite_master").fetchall()
     assert tables == [("records",)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    recorded=st.dictionaries(a_key, a_group, max_size=6),
+    seen=st.dictionaries(a_key, a_group, max_size=6),
+)
+def test_refreshing_is_to_update_what_exists(
+    recorded: dict[str, str | None], seen: dict[str, str | None]
+) -> None:
+    refreshed, updated = (SQLiteRecordManager("tests", ":memory:") for _ in range(2))
+    for manager in (refreshed, updated):
+        manager.update(
+            list(recorded),
+            group_ids=list(recorded.values()),
+            contents=[key.encode() for key in recorded],
+        )
+    cuts = {manager: manager.get_time() for manager in (refreshed, updated)}
+    answer = refreshed.refresh(
+        list(seen), group_ids=list(seen.values()), time_at_least=cuts[refreshed]
+    )
+    assert answer == updated.exists(list(seen))
+    both = [key for key in seen if key in recorded]
+    updated.update(both, group_ids=[seen[key] for key in both])
+    for groups in (None, ["1"], ["2"]):
+        assert sorted(refreshed.list_keys(after=cuts[refreshed], group_ids=groups)) == sorted(
+            updated.list_keys(after=cuts[updated], group_ids=groups)
+        )
+    contents = [key.encode() for key in "abcdef"]
+    assert refreshed.keys_by_content(contents) == updated.keys_by_content(contents)
+
+
+def test_refreshing_by_a_clock_that_is_ahead_is_refused(manager: SQLiteRecordManager) -> None:
+    with pytest.raises(ValueError, match="later than"):
+        manager.refresh(["a"], group_ids=[None], time_at_least=manager.get_time() + 1_000)

@@ -11,7 +11,7 @@ from langchain_hfendpoint._sinks.upserts import (
     MAX_RETRY_AFTER,
     RateWindow,
     Verdict,
-    body_frame,
+    encode_body,
     halves,
     judge,
     pack,
@@ -21,24 +21,23 @@ from langchain_hfendpoint._sinks.upserts import (
 
 @given(
     sizes=st.lists(st.integers(1, 60), max_size=60),
-    frame=st.integers(0, 20),
     max_records=st.integers(1, 12),
     max_bytes=st.integers(20, 120),
 )
 def test_bodies_cover_all_records_in_order_and_keep_both_limits(
-    sizes: list[int], frame: int, max_records: int, max_bytes: int
+    sizes: list[int], max_records: int, max_bytes: int
 ) -> None:
-    cuts = list(pack(sizes, frame=frame, max_records=max_records, max_bytes=max_bytes))
+    cuts = list(pack(sizes, max_records=max_records, max_bytes=max_bytes))
     assert [index for cut in cuts for index in range(len(sizes))[cut]] == list(range(len(sizes)))
     for cut in cuts:
         some = sizes[cut]
         assert 1 <= len(some) <= max_records
-        assert len(some) == 1 or frame + sum(some) + len(some) - 1 <= max_bytes
+        assert len(some) == 1 or sum(some) + len(some) - 1 <= max_bytes
 
 
 @given(sizes=st.lists(st.integers(1, 30), min_size=1, max_size=40), limit=st.integers(31, 100))
 def test_no_body_could_have_taken_the_next_record_too(sizes: list[int], limit: int) -> None:
-    cuts = list(pack(sizes, frame=0, max_records=1_000, max_bytes=limit))
+    cuts = list(pack(sizes, max_records=1_000, max_bytes=limit))
     for cut in cuts[:-1]:
         fuller = sizes[cut.start : cut.stop + 1]
         assert sum(fuller) + len(fuller) - 1 > limit
@@ -53,10 +52,9 @@ def test_halves_are_both_filled_and_cover_everything(count: int) -> None:
     assert 0 < left.stop < count
 
 
-@pytest.mark.parametrize("namespace", [None, "", "ns", 'a"b'])
-def test_frame_and_records_make_json(namespace: str | None) -> None:
-    begin, end = body_frame(namespace)
-    body = orjson.loads(begin + b'{"id":"a"}' + end)
+@pytest.mark.parametrize("namespace", ["", "ns", 'a"b'])
+def test_a_body_has_its_records_and_its_namespace_if_that_has_a_name(namespace: str) -> None:
+    body = orjson.loads(encode_body([{"id": "a"}], namespace=namespace))
     assert body["vectors"] == [{"id": "a"}]
     assert body.get("namespace") == (namespace or None)
 
