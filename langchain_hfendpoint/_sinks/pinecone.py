@@ -39,6 +39,7 @@ _IN_FLIGHT = 16
 _TARGET_RECORDS = 200
 _TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=10)
 _RETRY_SECONDS = 120.0
+_VERIFY_SECONDS = 10.0
 _URL_BYTES = 6_000
 
 
@@ -89,6 +90,7 @@ class PineconeSink:
         Raises:
             ProvenanceMismatchError: If they differ in dimension, model, revision, normalization or
                 document prompt.
+            PineconeError: If Pinecone does not tell, asked again for some seconds.
         """
         asked = self._provenance
 
@@ -99,7 +101,20 @@ class PineconeSink:
                 asked if asked is not None else provenance_of(self.embeddings),
             )
 
-        await in_worker_thread(compare)
+        # The client repeats little by itself: a 429 at this moment would end the run.
+        deadline = time.monotonic() + min(_VERIFY_SECONDS, self._retry_seconds)
+        attempt = 0
+        while True:
+            try:
+                return await in_worker_thread(compare)
+            except PineconeError as error:
+                attempt += 1
+                delay = upserts.retry_delay(attempt, retry_after=None, jitter=random.random())  # noqa: S311
+                hopeless = upserts.judge(error.status, records=1) is not Verdict.RETRY
+                if hopeless or time.monotonic() + delay > deadline:
+                    raise
+                self.retries += 1
+            await asyncio.sleep(delay)
 
     def writes(self, entries: Sequence[E]) -> Sequence[Write[E]]:
         """Encode entries and divide them into bodies within Pinecone's limits."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import langchain_core.indexing as core
+import numpy as np
+import numpy.typing as npt
 import pytest
 from langchain_core.documents import Document
 from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
 
-from langchain_hfendpoint import aindex, index
-from tests.support.indexing import DIMENSION, CountingEmbeddings, TickingRecordManager
+from langchain_hfendpoint import SQLiteRecordManager, aindex, index
+from langchain_hfendpoint._provenance import Provenance
+from tests.support.indexing import DIMENSION, CountingEmbeddings, TickingRecordManager, vector_of
 
 
 def in_memory() -> VectorStore:
@@ -47,6 +50,18 @@ def qdrant() -> VectorStore:
     return store
 
 
+class Embedded:
+    """An embedded data set of a few texts."""
+
+    def __init__(self, texts: int) -> None:
+        self.provenance = Provenance(DIMENSION)
+        self._texts = [f"text {n}" for n in range(texts)]
+
+    def lazy_load_vectors(self) -> Iterator[tuple[list[Document], npt.NDArray[np.float32]]]:
+        rows = [vector_of(text) for text in self._texts]
+        yield [Document(text) for text in self._texts], np.array(rows, dtype=np.float32)
+
+
 STORES = [in_memory, faiss, chroma, qdrant]
 RUNS = [
     [Document(f"text {n % 70}", metadata={"source": str(n % 3)}) for n in range(200)],
@@ -78,3 +93,18 @@ async def test_it_counts_and_ends_as_with_langchain_core(
             result = await aindex(documents, my_records, mine, **options)
         assert result == expected
         assert found_in(mine) == found_in(theirs)
+
+
+@pytest.mark.parametrize("make", STORES, ids=lambda make: make.__name__)
+def test_an_embedded_data_set_goes_in_without_a_text_embedded(
+    make: Callable[[], VectorStore],
+) -> None:
+    store = make()
+    embeddings = store.embeddings
+    assert isinstance(embeddings, CountingEmbeddings)
+    report = index(Embedded(250), SQLiteRecordManager("embedded", ":memory:"), store)
+    assert (report["num_added"], report.embedded, report.reused) == (250, 0, 250)
+    assert not embeddings.asked
+    assert store.embeddings is embeddings, "the store has its own back"
+    [nearest] = store.similarity_search("text 41", k=1)
+    assert nearest.page_content == "text 41"

@@ -185,6 +185,23 @@ def test_all_documents_arrive_whichever_requests_are_spoiled(
     faulty(endpoint, pinecone, size=5_000, seed=100 + seed)
 
 
+def test_a_run_whose_very_first_question_is_answered_429_goes_on(
+    endpoint: SimulatedEndpoint, pinecone: LocalPinecone
+) -> None:
+    store = new_store(endpoint, pinecone)
+    documents = list(corpus(200))
+    faults = ("429", "429-retry-after")
+    with FaultProxy(store._index_host, rate=0.5, seed=1, faults=faults) as busy:
+        through = PineconeVectorStore(
+            embedding=HFEndpointEmbeddings(endpoint_url=endpoint.url),
+            pinecone_api_key=pinecone.api_key,
+            host=busy.url,
+        )
+        index(documents, SQLiteRecordManager("busy", ":memory:"), through)
+        assert busy.spoiled
+    assert_exact(store, documents)
+
+
 def test_when_pinecone_dies_what_it_confirmed_is_recorded_and_the_rest_comes_later(
     endpoint: SimulatedEndpoint, tmp_path: Path
 ) -> None:
