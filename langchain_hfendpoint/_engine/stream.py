@@ -8,6 +8,7 @@ its event loop is ever touched by another thread.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -252,7 +253,7 @@ class _Source:
     def __init__(self, texts: Iterable[str] | AsyncIterable[str]) -> None:
         self._plain = iter_texts(texts) if isinstance(texts, Iterable) else iter(())
         self._pulled: deque[str] = deque()
-        self._came, self._went = asyncio.Event(), asyncio.Event()
+        self._came, self._went, self._enough = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
         if isinstance(texts, AsyncIterable):
             self._pump = asyncio.ensure_future(self._pull(texts))
@@ -271,12 +272,15 @@ class _Source:
             return list(islice(self._plain, most))
         if wait and not self._pulled:
             await self._came.wait()
-            await asyncio.wait([self._pump], timeout=_LINGER_SECONDS)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._enough.wait(), _LINGER_SECONDS)
         if self._pump.done() and not self._pulled:
             self._pump.result()
         self._came.clear()
         taken = [self._pulled.popleft() for _ in range(min(most, len(self._pulled)))]
         self._went.set()
+        if not self._pump.done():
+            self._enough.clear()
         if self._pulled or self._pump.done():
             self._came.set()
         return taken
@@ -293,10 +297,12 @@ class _Source:
                 self._pulled.append(text)
                 self._came.set()
                 if len(self._pulled) >= _LEAST_AHEAD:
+                    self._enough.set()
                     self._went.clear()
                     await self._went.wait()
         finally:
             self._came.set()
+            self._enough.set()
 
 
 def _spread(outcome: Outcome) -> EmbeddedBatch:
