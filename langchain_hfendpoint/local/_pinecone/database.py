@@ -52,7 +52,6 @@ CREATE TABLE records (
 CREATE TABLE graves (row INTEGER PRIMARY KEY, lsn INTEGER NOT NULL);
 """
 _PAGE_BYTES: Final = 8_192
-_FETCH: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +182,6 @@ class Database:
                 [row for (row,) in self.connection.execute("SELECT row FROM graves ORDER BY row")],
                 dtype=np.int64,
             )
-            rows, ids, sparse = self._records()
             cursor = self.connection.execute(
                 "SELECT namespace, rows, vectors, checksum FROM blocks ORDER BY first_row"
             )
@@ -199,33 +197,24 @@ class Database:
                     numbers, vectors = numbers[living], vectors[living]
                 if not len(numbers):
                     continue
-                first, last = np.searchsorted(rows, (numbers[0], numbers[-1] + 1))
-                places = first + np.searchsorted(rows[first:last], numbers)
-                if not np.array_equal(rows[places], numbers):
-                    raise damaged(self.path, "records are missing")
-                yield StoredBlock(
-                    namespace,
-                    numbers,
-                    [ids[place] for place in places.tolist()],
-                    vectors,
-                    [sparse.get(row) for row in numbers.tolist()] if sparse else None,
-                )
+                ids, sparse = self._records(numbers)
+                yield StoredBlock(namespace, numbers, ids, vectors, sparse)
 
-    def _records(self) -> tuple[Rows, list[str], dict[int, Sparse]]:
-        cursor = self.connection.execute("SELECT row, id, sparse FROM records ORDER BY row")
-        numbers: list[Rows] = []
-        ids: list[str] = []
-        sparse: dict[int, Sparse] = {}
-        while found := cursor.fetchmany(_FETCH):
-            rows, names, blobs = zip(*found, strict=True)
-            numbers.append(np.array(rows, dtype=np.int64))
-            ids.extend(names)
-            sparse.update(
-                (row, Sparse.unpack(blob))
-                for row, blob in zip(rows, blobs, strict=True)
-                if blob is not None
-            )
-        return np.concatenate([np.empty(0, dtype=np.int64), *numbers]), ids, sparse
+    def _records(self, rows: Rows) -> tuple[list[str], list[Sparse | None] | None]:
+        """Read ids and sparse vectors of a block's rows; those of its dead rows lie among them."""
+        found = self.connection.execute(
+            "SELECT row, id, sparse FROM records WHERE row BETWEEN ? AND ? ORDER BY row",
+            (int(rows[0]), int(rows[-1])),
+        ).fetchall()
+        if len(found) != len(rows):
+            wanted = set(rows.tolist())
+            found = [record for record in found if record[0] in wanted]
+        numbers, ids, blobs = zip(*found, strict=True)
+        if not np.array_equal(numbers, rows):
+            raise damaged(self.path, "records are missing")
+        if not any(blobs):
+            return list(ids), None
+        return list(ids), [None if blob is None else Sparse.unpack(blob) for blob in blobs]
 
     def _connect(self) -> sqlite3.Connection:
         connection = open_file(self.path, read_only=self.read_only)

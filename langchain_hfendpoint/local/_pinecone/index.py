@@ -7,14 +7,15 @@ or an older one where a consistency delay is asked for, and never wait for the w
 
 from __future__ import annotations
 
+import itertools
 import logging
 import queue
 import sqlite3
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar, cast
@@ -34,6 +35,7 @@ _LOG = logging.getLogger(__name__)
 _MAX_GROUP: Final = 64
 _IDLE_SECONDS: Final = 1.0
 _TIDY_ROWS: Final = 20_000
+_AHEAD: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,7 +408,7 @@ class Index:
             )
             namespace.schema = stored.schema
             by_key[stored.key] = namespace
-        for block in self.database.blocks(config.dimension):
+        for block in _ahead(self.database.blocks(config.dimension)):
             owner = by_key.get(block.namespace)
             if owner is not None:
                 owner.append(block.rows, block.ids, block.vectors, block.sparse)
@@ -430,3 +432,13 @@ class Index:
         while self._moments and self._moments[0][0] <= now:
             self._snapshot = self._moments.popleft()[1]
         return self._snapshot
+
+
+def _ahead(items: Iterable[T]) -> Iterator[T]:
+    """Go through items that a thread of their own makes, a few before they are asked for."""
+    source = iter(items)
+    with ThreadPoolExecutor(1, thread_name_prefix="pinecone-read") as maker:
+        following = maker.submit(lambda: list(itertools.islice(source, _AHEAD)))
+        while some := following.result():
+            following = maker.submit(lambda: list(itertools.islice(source, _AHEAD)))
+            yield from some

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import mmap
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -27,6 +29,7 @@ ALIVE: Final = np.iinfo(np.int64).max
 
 _FIRST_CAPACITY: Final = 64
 _SEGMENT_BYTES: Final = 128 * 1024 * 1024
+_OWN_PAGES_BYTES: Final = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ class Segment:
     )
 
     def __init__(self, capacity: int, dimension: int) -> None:
-        self.vectors = np.empty((capacity, dimension), dtype=np.float32)
+        self.vectors = _matrix(capacity, dimension)
         self.norms = np.empty(capacity, dtype=np.float32)
         self.rows = np.empty(capacity, dtype=np.int64)
         self.died = np.full(capacity, ALIVE, dtype=np.int64)
@@ -317,6 +320,19 @@ class Namespace:
         segment = segments[position]
         offset = int(np.searchsorted(segment.rows[: segment.filled], row))
         return segment, min(offset, segment.filled - 1)
+
+
+def _matrix(rows: int, columns: int) -> FloatRows:
+    """Make room for float32 rows.
+
+    NumPy asks for huge pages, whose first touch can take seconds where a virtual machine has to
+    get them from its host; scanning is no faster for them. Large matrices get small pages.
+    """
+    size = 4 * rows * columns
+    if size < _OWN_PAGES_BYTES or os.name != "posix":
+        return np.empty((rows, columns), dtype=np.float32)
+    pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return np.frombuffer(pages, dtype=np.float32).reshape(rows, columns)
 
 
 def _mostly_dead(segment: Segment) -> bool:
