@@ -61,13 +61,21 @@ def measure(name: str, url: str, warm_up_url: str, count: int) -> dict[str, floa
     }
 
 
+class ContenderError(Exception):
+    """A contender did not get its vectors; holds the last thing it said."""
+
+
 def measure_apart(name: str, url: str, warm_up_url: str, count: int) -> dict[str, float]:
-    """Embed with one contender in a process of its own."""
+    """Embed with one contender in a process of its own.
+
+    Raises:
+        ContenderError: If it failed.
+    """
     options = [f"--run={name}", f"--url={url}", f"--warm-up-url={warm_up_url}", f"--texts={count}"]
     command = [sys.executable, __file__, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"{name} failed:\n{done.stderr}")
+        raise ContenderError(done.stderr.strip().rpartition("\n")[2])
     result: dict[str, float] = json.loads(done.stdout)
     return result
 
@@ -93,13 +101,16 @@ def compare(names: list[str], count: int, dimension: int, *, local: bool) -> Non
             print(f"{contender.title:42} not here: pip install {' '.join(contender.missing)}")
             continue
         texts = count if contender.parallel or local else min(count, SEQUENTIAL_TEXTS)
-        with SimulatedEndpoint(INSTANT) as warm_up:
-            if local:
-                with local_endpoint() as url:
-                    result = measure_apart(name, url, warm_up.url, texts)
-            else:
-                with SimulatedEndpoint(shape) as endpoint:
-                    result = measure_apart(name, endpoint.url, warm_up.url, texts)
+        try:
+            with contextlib.ExitStack() as running:
+                warm_up = running.enter_context(SimulatedEndpoint(INSTANT))
+                simulated = contextlib.nullcontext() if local else SimulatedEndpoint(shape)
+                endpoint = running.enter_context(simulated)
+                url = endpoint.url if endpoint else running.enter_context(local_endpoint())
+                result = measure_apart(name, url, warm_up.url, texts)
+        except ContenderError as failure:
+            print(f"{contender.title:42} failed: {str(failure)[:120]}")
+            continue
         rate, per_thousand = texts / result["seconds"], result["cpu"] / texts * 1e6
         if name == "ours":
             best, cpu = rate, per_thousand

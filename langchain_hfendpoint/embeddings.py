@@ -252,7 +252,7 @@ class HFEndpointEmbeddings(EndpointOptions, Embeddings):
 
     def _session(self) -> Session:
         """Give the open session, or a new one if an option has changed since."""
-        address, settings = self.to_address(), self.to_settings()
+        address, settings = self._address(), self._settings()
         opened = self._opened
         if opened is None or opened.address != address or opened.settings != settings:
             opened = self._opened = Session(address, settings)

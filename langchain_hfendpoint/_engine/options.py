@@ -138,7 +138,7 @@ class EndpointOptions(BaseModel):
         if not self.pickle_secrets:
             self.__dict__["api_key"] = _environment_token()
 
-    def to_address(self) -> Address:
+    def _address(self) -> Address:
         """Give the address and the tokens for it."""
         key = None if self.api_key is None else self.api_key.get_secret_value()
         given = "api_key" in self.model_fields_set
@@ -152,7 +152,7 @@ class EndpointOptions(BaseModel):
             ambient_token=None if given else key,
         )
 
-    def to_settings(self) -> ClientSettings:
+    def _settings(self) -> ClientSettings:
         """Give everything else; URL and token are found by the session."""
         headers = {name: value.get_secret_value() for name, value in self.extra_headers.items()}
         if self.bill_to is not None:

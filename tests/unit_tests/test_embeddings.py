@@ -89,7 +89,7 @@ def test_no_secret_is_shown_or_pickled() -> None:
     )
     shown = [repr(embeddings), str(embeddings), str(embeddings.model_dump())]
     shown += [embeddings.model_dump_json(), repr(vars(embeddings)), f"{embeddings._session()!r}"]
-    shown += [repr(embeddings.to_settings()), repr(embeddings.to_address())]
+    shown += [repr(embeddings._settings()), repr(embeddings._address())]
     for text in shown:
         assert SECRET not in text
     assert SECRET.encode() not in pickle.dumps(embeddings)
@@ -101,7 +101,7 @@ def test_a_pickle_takes_its_token_from_where_it_is_loaded(monkeypatch: pytest.Mo
     monkeypatch.setenv("HF_TOKEN", "of_the_worker")
     loaded = pickle.loads(pickled)
     assert (_key(loaded), loaded.batch_size) == ("of_the_worker", 7)
-    assert loaded.to_address().given_token is None
+    assert loaded._address().given_token is None
 
 
 def test_a_pickle_keeps_its_secrets_if_asked_to() -> None:
@@ -110,7 +110,7 @@ def test_a_pickle_keeps_its_secrets_if_asked_to() -> None:
     )
     loaded = pickle.loads(pickle.dumps(embeddings))
     assert _key(loaded) == SECRET
-    assert loaded.to_address().given_token == SECRET
+    assert loaded._address().given_token == SECRET
     assert loaded.extra_headers["X-Key"].get_secret_value() == "1"
 
 
