@@ -1,8 +1,8 @@
 """Servers that no test here can run, played by stand-ins that answer as they are documented.
 
-Paths, keys and the shape of answers are those of vLLM, SGLang, llama.cpp and Infinity as far as they
-are documented; what SGLang and llama.cpp say of their owner, and the words of refusals, are assumed.
-A stand-in answers only on its server's own path.
+Paths, keys and the shape of answers are those of vLLM, SGLang, llama.cpp and Infinity as far as
+they are documented; what SGLang and llama.cpp say of their owner, and the words of refusals, are
+assumed. A stand-in answers only on its server's own path.
 """
 
 from __future__ import annotations
