@@ -61,7 +61,8 @@ class QuickstartReport:
     Attributes:
         data: The data set.
         texts: Unique texts taken from it.
-        duplicates: Texts left out because they had been seen.
+        duplicates: Texts left out because they had been seen; `None` if the data have not changed
+            since the run before, and were not read.
         embedded: Texts sent to the endpoint in this run.
         dimension: Numbers in a vector.
         seconds: Wall-clock seconds of each stage.
@@ -72,7 +73,7 @@ class QuickstartReport:
 
     data: str
     texts: int
-    duplicates: int
+    duplicates: int | None
     embedded: int
     dimension: int
     seconds: dict[str, float]
@@ -146,10 +147,16 @@ def run_quickstart(
 
     with stopwatch.stage("embed_and_upsert"):
         outcome = index(loader, record_manager, store, progress=progress)
+    texts = outcome["num_added"] + outcome["num_updated"] + outcome["num_skipped"]
+    duplicates = None if outcome.unchanged else loader.report.duplicates
     say(
         "Indexed",
-        f"{loader.report.kept:,} texts ({outcome.embedded:,} embedded now, "
-        f"{loader.report.duplicates:,} duplicates dropped)",
+        f"{texts:,} texts ({outcome.embedded:,} embedded now, "
+        + (
+            "the data have not changed)"
+            if outcome.unchanged
+            else f"{duplicates:,} duplicates dropped)"
+        ),
     )
 
     with stopwatch.stage("statistics"):
@@ -159,8 +166,8 @@ def run_quickstart(
     embedded = outcome.embedded
     return QuickstartReport(
         data=source,
-        texts=loader.report.kept,
-        duplicates=loader.report.duplicates,
+        texts=texts,
+        duplicates=duplicates,
         embedded=embedded,
         dimension=dimension,
         seconds=dict(stopwatch.seconds),

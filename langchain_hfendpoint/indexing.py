@@ -15,7 +15,7 @@ from langchain_core.indexing import DocumentIndex, RecordManager
 from langchain_core.vectorstores import VectorStore
 
 from langchain_hfendpoint._engine.loop import engine_loop
-from langchain_hfendpoint._indexing.calls import InCallersThread
+from langchain_hfendpoint._indexing.calls import InCallersThread, in_worker_thread
 from langchain_hfendpoint._indexing.interrupt import finish_on_interrupt
 from langchain_hfendpoint._indexing.keys import KeyEncoder, key_function
 from langchain_hfendpoint._indexing.ledger import Cleanup
@@ -29,6 +29,7 @@ from langchain_hfendpoint._indexing.sources import (
     known_length,
     read_chunks,
 )
+from langchain_hfendpoint._indexing.unchanged import Repetition, Signature
 from langchain_hfendpoint._indexing.vectors import OnError
 from langchain_hfendpoint._progress import ProgressBar, progress_bar
 from langchain_hfendpoint._sinks.choice import open_sink
@@ -65,7 +66,9 @@ def index(
 
     Args:
         docs_source: A document loader, an iterable of documents, or an embedded data set, whose
-            vectors are taken as they are. Read once, batch by batch.
+            vectors are taken as they are. Read once, batch by batch; not at all if its
+            `fingerprint()`, a string or `None`, is what it was at the end of the latest run with
+            this `SQLiteRecordManager` and the same options, as nothing can be new then.
         record_manager: Remembers what is indexed; a `SQLiteRecordManager` survives the process.
         vector_store: Where documents go, with the vectors of its own embeddings. A
             `PineconeVectorStore` is written to directly, any other through its `add_documents`.
@@ -286,6 +289,17 @@ def _prepare(
             force_update=force_update,
             on_error=on_error,
             native_async=calls is None,
+        ),
+        repetition=Repetition(
+            Signature(
+                docs_source,
+                key_encoder=key_encoder,
+                source_id_key=source_id_key,
+                convert_metadata=convert_metadata,
+                cleanup=cleanup,
+            ),
+            record_manager,
+            calls or in_worker_thread,
         ),
         bar=bar,
     )

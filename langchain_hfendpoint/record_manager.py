@@ -8,42 +8,16 @@ the hash of each document's text, so that a vector is found again when only meta
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-import threading
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from itertools import repeat
 from pathlib import Path
-from typing import Any, TypeVar
 
 from langchain_core.indexing import RecordManager
 from typing_extensions import override
 
-from langchain_hfendpoint.errors import ConfigurationError
+from langchain_hfendpoint._record_file import RecordFile, marks, portions
 
-T = TypeVar("T")
-
-_BUSY_SECONDS = 60.0
-_VARIABLES = 500
-# Every checkpoint waits for the disk; 32 MB between two is little to read again after a kill.
-_CHECKPOINT_PAGES = 8_000
-_FORMAT_VERSION = 1
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS namespaces (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-CREATE TABLE IF NOT EXISTS records (
-    id INTEGER PRIMARY KEY,
-    namespace INTEGER NOT NULL REFERENCES namespaces (id),
-    key TEXT NOT NULL,
-    group_id TEXT,
-    content BLOB,
-    updated_at REAL NOT NULL
-);
-CREATE UNIQUE INDEX IF NOT EXISTS records_by_key ON records (namespace, key);
-CREATE INDEX IF NOT EXISTS records_by_group ON records (namespace, group_id)
-    WHERE group_id IS NOT NULL;
-CREATE INDEX IF NOT EXISTS records_by_content ON records (namespace, content)
-    WHERE content IS NOT NULL;
-"""
+_NO_WRITE = 2**62
 
 
 class SQLiteRecordManager(RecordManager):
@@ -72,50 +46,11 @@ class SQLiteRecordManager(RecordManager):
     def __init__(self, namespace: str, path: str | Path) -> None:
         super().__init__(namespace)
         self.path = path
-        self._lock = threading.RLock()
-        self._last_time = 0.0
-        try:
-            self._db = sqlite3.connect(
-                path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            # In WAL mode, NORMAL loses nothing when the process is killed; after a power cut the
-            # last commits may be missing, and their documents are merely indexed again.
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-            self._open_format()
-            self._db.execute("INSERT OR IGNORE INTO namespaces (name) VALUES (?)", (namespace,))
-            self._namespace_id: int = self._db.execute(
-                "SELECT id FROM namespaces WHERE name = ?", (namespace,)
-            ).fetchone()[0]
-        except sqlite3.Error as error:
-            raise ConfigurationError(
-                f"The record manager's file {str(path)!r} cannot be used: {error}. Give another "
-                "path, in a folder that exists."
-            ) from error
-
-    def _open_format(self) -> None:
-        """Make the tables of a new file; refuse those of another program or version."""
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if version == _FORMAT_VERSION:
-            return
-        if tables:
-            self._db.close()
-            raise ConfigurationError(
-                f"The file {str(self.path)!r} belongs to another program, or to another version of "
-                f"this package (format {version}, not {_FORMAT_VERSION}). Give another path: what "
-                "is indexed already is then found out anew."
-            )
-        # In one transaction, so that another process sees the whole format or nothing.
-        self._db.executescript(
-            f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_FORMAT_VERSION}; COMMIT;"
-        )
+        self._file = RecordFile(namespace, path)
 
     def close(self) -> None:
         """Close the file; harmless if it is closed."""
-        with self._lock:
-            self._db.close()
+        self._file.close()
 
     @override
     def create_schema(self) -> None:
@@ -128,16 +63,7 @@ class SQLiteRecordManager(RecordManager):
         Neither within this object nor behind what is recorded, so that a clock that was set back
         deletes nothing.
         """
-        with self._lock:
-            if not self._last_time:
-                row = self._db.execute(
-                    "SELECT max(updated_at) FROM records WHERE namespace = ?",
-                    (self._namespace_id,),
-                ).fetchone()
-                self._last_time = row[0] or 0.0
-            # SQLite runs in this process, so its clock is ours; time.time() is the finer reading.
-            self._last_time = max(time.time(), self._last_time + 1e-6)
-            return self._last_time
+        return self._file.time()
 
     @override
     def update(
@@ -162,9 +88,22 @@ class SQLiteRecordManager(RecordManager):
         for given in (group_ids, contents):
             if given is not None and len(given) != len(keys):
                 raise ValueError("Give one group id (and one content hash) for each key.")
-        with self._transaction():
-            now = self._time_after(time_at_least)
-            self._write(keys, group_ids or [None] * len(keys), contents, now)
+        self._file.refuse_future(time_at_least)
+        with self._file.transaction() as cursor:
+            write = self._file.new_write(cursor)
+            cursor.executemany(
+                "INSERT INTO records (namespace, key, group_id, content, write) "
+                "VALUES (?, ?, ?, ?, ?) ON CONFLICT (namespace, key) DO UPDATE SET "
+                "group_id = excluded.group_id, content = coalesce(excluded.content, content), "
+                "write = excluded.write",
+                zip(
+                    repeat(self._file.namespace),
+                    keys,
+                    group_ids if group_ids is not None else repeat(None),
+                    contents if contents is not None else repeat(None),
+                    repeat(write),
+                ),
+            )
 
     def refresh(
         self, keys: Sequence[str], *, group_ids: Sequence[str | None], time_at_least: float
@@ -186,20 +125,27 @@ class SQLiteRecordManager(RecordManager):
             ValueError: If `time_at_least` lies in the future.
         """
         groups = dict(zip(keys, group_ids, strict=True))
-        with self._transaction():
-            known = self._known(keys)
-            now = self._time_after(time_at_least)
-            same, moved = [], []
-            for key, (number, group, _) in known.items():
-                if group == groups[key]:
-                    same.append(number)
-                else:
-                    moved.append((groups[key], now, number))
-            self._touch(same, now)
-            self._db.executemany(
-                "UPDATE records SET group_id = ?, updated_at = ? WHERE id = ?", moved
-            )
-        return [key in known for key in keys]
+        self._file.refuse_future(time_at_least)
+        with self._file.transaction() as cursor:
+            known = self._file.select("id, key, group_id", "key", keys)
+            if known:
+                write = self._file.new_write(cursor)
+                same = [number for number, key, group in known if group == groups[key]]
+                for some in portions(same):
+                    cursor.execute(
+                        f"UPDATE records SET write = ? WHERE id IN ({marks(some)})",  # noqa: S608
+                        (write, *some),
+                    )
+                cursor.executemany(
+                    "UPDATE records SET group_id = ?, write = ? WHERE id = ?",
+                    (
+                        (groups[key], write, number)
+                        for number, key, group in known
+                        if group != groups[key]
+                    ),
+                )
+        found = {key for _, key, _ in known}
+        return [key in found for key in keys]
 
     @override
     def exists(self, keys: Sequence[str]) -> list[bool]:
@@ -211,7 +157,7 @@ class SQLiteRecordManager(RecordManager):
         Returns:
             One answer a key.
         """
-        known = {key for (key,) in self._select("key", "key", keys)}
+        known = {key for (key,) in self._file.select("key", "key", keys)}
         return [key in known for key in keys]
 
     def keys_by_content(self, contents: Sequence[bytes]) -> dict[bytes, str]:
@@ -223,7 +169,7 @@ class SQLiteRecordManager(RecordManager):
         Returns:
             For each hash that is known: the key of one document with that text.
         """
-        return dict(self._select("content, key", "content", contents))
+        return dict(self._file.select("content, key", "content", contents))
 
     @override
     def list_keys(
@@ -246,22 +192,22 @@ class SQLiteRecordManager(RecordManager):
             The keys.
         """
         condition, values = "", []
+        # Times grow with the numbers of the writes, so the first write beyond a time is the limit.
         if before:
-            condition += " AND updated_at < ?"
-            values.append(before)
+            condition += f" AND write < coalesce({_first_write('>=')}, {_NO_WRITE})"
+            values += [self._file.namespace, before]
         if after:
-            condition += " AND updated_at > ?"
-            values.append(after)
+            condition += f" AND write >= {_first_write('>')}"
+            values += [self._file.namespace, after]
         if group_ids:
             # A source may be named once a document; a key is to be listed once.
             unique = list(dict.fromkeys(group_ids))
-            rows = self._select("key", "group_id", unique, condition, values, limit)
+            rows = self._file.select("key", "group_id", unique, condition, values, limit)
         else:
-            with self._lock:
-                rows = self._db.execute(
-                    f"SELECT key FROM records WHERE namespace = ?{condition} LIMIT ?",  # noqa: S608
-                    (self._namespace_id, *values, limit or -1),
-                ).fetchall()
+            rows = self._file.query(
+                f"SELECT key FROM records WHERE namespace = ?{condition} LIMIT ?",  # noqa: S608
+                (self._file.namespace, *values, limit or -1),
+            )
         return [key for (key,) in rows]
 
     @override
@@ -271,10 +217,80 @@ class SQLiteRecordManager(RecordManager):
         Args:
             keys: Their keys; unknown ones are ignored.
         """
-        with self._transaction():
-            self._db.executemany(
+        with self._file.transaction() as cursor:
+            self._file.new_write(cursor)
+            cursor.executemany(
                 "DELETE FROM records WHERE namespace = ? AND key = ?",
-                ((self._namespace_id, key) for key in keys),
+                ((self._file.namespace, key) for key in keys),
+            )
+
+    def repeat_run(self, signature: str) -> int | None:
+        """Record all documents of a run as indexed now, if nobody has written since.
+
+        Args:
+            signature: What the run was over and how it was made, as it was remembered.
+
+        Returns:
+            How many documents its source gave; `None` if the source must be read.
+        """
+        with self._file.transaction() as cursor:
+            found = cursor.execute(
+                "SELECT documents, after_write FROM runs "
+                "WHERE namespace = ? AND signature = ? AND last_write = ?",
+                (self._file.namespace, signature, self._file.latest_write()),
+            ).fetchone()
+            if found is None:
+                return None
+            documents, after_write = found
+            write = self._file.new_write(cursor)
+            cursor.execute(
+                "UPDATE writes SET time = (SELECT time FROM writes WHERE number = ?) "
+                "WHERE namespace = ? AND number > ?",
+                (write, self._file.namespace, after_write),
+            )
+            cursor.execute(
+                "UPDATE runs SET last_write = ? WHERE namespace = ?", (write, self._file.namespace)
+            )
+        return int(documents)
+
+    def begin_run(self) -> int:
+        """Give the number of the latest write to the namespace, by whomever."""
+        return self._file.latest_write()
+
+    def finish_run(
+        self, signature: str | None, *, documents: int, after_write: int, writes: int
+    ) -> None:
+        """Remember a run that has recorded every document of its source.
+
+        Not if somebody else has written during the run, since then it is not known which
+        documents are whose.
+
+        Args:
+            signature: What the run was over and how it was made; `None` if that is not known.
+            documents: How many documents the source gave.
+            after_write: What `begin_run` gave.
+            writes: How many times the run has called `update`, `delete_keys`, and `refresh` where
+                that found something.
+        """
+        namespace = self._file.namespace
+        with self._file.transaction() as cursor:
+            (made,) = cursor.execute(
+                "SELECT count(*) FROM writes WHERE namespace = ? AND number > ?",
+                (namespace, after_write),
+            ).fetchone()
+            last_write = self._file.latest_write()
+            if signature is not None and made == writes:
+                cursor.execute(
+                    "INSERT OR REPLACE INTO runs "
+                    "(namespace, signature, documents, after_write, last_write) "
+                    "VALUES (?, ?, ?, ?, ?)",
+                    (namespace, signature, documents, after_write, last_write),
+                )
+            # What no record refers to any more would otherwise pile up from run to run.
+            cursor.execute(
+                "DELETE FROM writes WHERE namespace = ? AND number < ? "
+                "AND number NOT IN (SELECT write FROM records WHERE namespace = ?)",
+                (namespace, last_write, namespace),
             )
 
     @override
@@ -340,96 +356,10 @@ class SQLiteRecordManager(RecordManager):
         """Forget documents; see `delete_keys`."""
         await asyncio.to_thread(self.delete_keys, keys)
 
-    def _write(
-        self,
-        keys: Sequence[str],
-        groups: Sequence[str | None],
-        contents: Sequence[bytes] | None,
-        now: float,
-    ) -> None:
-        """Insert, change or merely refresh each key; refreshing leaves all indexes alone."""
-        known = self._known(keys)
-        fresh, changed, same = {}, {}, []
-        for position, key in enumerate(keys):
-            group = groups[position]
-            content = contents[position] if contents is not None else None
-            if key not in known:
-                fresh[key] = (self._namespace_id, key, group, content, now)
-                continue
-            number, old_group, old_content = known[key]
-            if group == old_group and content in (None, old_content):
-                same.append(number)
-            else:
-                changed[key] = (group, content, now, number)
-        self._touch(same, now)
-        self._db.executemany(
-            "UPDATE records SET group_id = ?, content = coalesce(?, content), updated_at = ? "
-            "WHERE id = ?",
-            changed.values(),
-        )
-        self._db.executemany(
-            "INSERT INTO records (namespace, key, group_id, content, updated_at) "
-            "VALUES (?, ?, ?, ?, ?)",
-            fresh.values(),
-        )
 
-    def _known(self, keys: Sequence[str]) -> dict[str, tuple[int, str | None, bytes | None]]:
-        rows = self._select("id, key, group_id, content", "key", keys)
-        return {key: (number, group, content) for number, key, group, content in rows}
-
-    def _touch(self, numbers: Sequence[int], now: float) -> None:
-        for some in _portions(numbers):
-            self._db.execute(
-                f"UPDATE records SET updated_at = ? WHERE id IN ({_marks(some)})",  # noqa: S608
-                (now, *some),
-            )
-
-    def _time_after(self, time_at_least: float | None) -> float:
-        now = self.get_time()
-        if time_at_least is not None and time_at_least > now:
-            raise ValueError(
-                f"time_at_least ({time_at_least}) is later than the database's time ({now})."
-            )
-        return now
-
-    def _select(
-        self,
-        columns: str,
-        column: str,
-        values: Sequence[object],
-        condition: str = "",
-        extra: Sequence[object] = (),
-        limit: int | None = None,
-    ) -> list[tuple[Any, ...]]:
-        rows: list[tuple[Any, ...]] = []
-        with self._lock:
-            for some in _portions(values):
-                left = -1 if not limit else limit - len(rows)
-                rows += self._db.execute(
-                    f"SELECT {columns} FROM records WHERE namespace = ? "  # noqa: S608
-                    f"AND {column} IN ({_marks(some)}){condition} LIMIT ?",
-                    (self._namespace_id, *some, *extra, left),
-                ).fetchall()
-                if limit and len(rows) >= limit:
-                    break
-        return rows
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-
-
-def _portions(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(values), _VARIABLES):
-        yield values[start : start + _VARIABLES]
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ",".join("?" * len(values))
+def _first_write(comparison: str) -> str:
+    """Give the expression for the first write at or after a time; NULL if there is none."""
+    return (
+        f"(SELECT number FROM writes WHERE namespace = ? AND time {comparison} ? "  # noqa: S608
+        "ORDER BY time, number LIMIT 1)"
+    )

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from langchain_hfendpoint._checksum import checksum
 from langchain_hfendpoint._hub.encoding import Dtype, check_dtype
 from langchain_hfendpoint._hub.layout import DATA, MANIFEST, shard_files, write_atomically
 from langchain_hfendpoint._hub.shards import FailedText, ShardHeader, read_header
@@ -18,7 +19,6 @@ from langchain_hfendpoint.errors import ConfigurationError, EmbeddedDatasetError
 
 _FORMAT = "langchain-hfendpoint/embedded-dataset"
 _VERSION = 1
-_READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,15 +168,6 @@ def describe_shard(folder: Path, path: Path, header: ShardHeader) -> Shard:
         sha256=checksum(path),
         failed=header.failed,
     )
-
-
-def checksum(path: Path) -> str:
-    """Compute the SHA-256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_READ_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

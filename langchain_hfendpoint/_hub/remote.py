@@ -18,6 +18,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
+from pydantic import SecretStr
 
 from langchain_hfendpoint._hub.card import REPO_PLACEHOLDER
 from langchain_hfendpoint._hub.layout import CARD, DATA, MANIFEST
@@ -37,13 +38,13 @@ class _Remote:
     shards: frozenset[str]
 
 
-def download(repo_id: str, *, revision: str | None, token: str | None) -> Path:
+def download(repo_id: str, *, revision: str | None, api_key: SecretStr | str | None) -> Path:
     """Download an embedded data set, or what of it is not in the Hub's cache yet.
 
     Args:
         repo_id: Repository.
         revision: Branch, tag or commit; the default branch if `None`.
-        token: Token; else the one of `hf auth login` or `HF_TOKEN`.
+        api_key: Token; else the one of `hf auth login` or `HF_TOKEN`.
 
     Returns:
         A folder in the Hub's cache.
@@ -53,7 +54,7 @@ def download(repo_id: str, *, revision: str | None, token: str | None) -> Path:
         HubUnreachableError: If the Hub does not answer, and it is not in the cache.
         DataError: If there is no such repository or revision, or it may not be read.
     """
-    api = HfApi(token=token)
+    api = _api(api_key)
 
     def fetch(patterns: list[str], *, commit: str | None) -> Path:
         return Path(
@@ -81,7 +82,7 @@ def push(
     repo_id: str,
     *,
     private: bool,
-    token: str | None,
+    api_key: SecretStr | str | None,
     message: str,
 ) -> str:
     """Make a repository hold what a folder holds.
@@ -91,7 +92,7 @@ def push(
         manifest: Its manifest.
         repo_id: Repository; created if it does not exist.
         private: Whether only its owner may see it.
-        token: Token; else the one of `hf auth login` or `HF_TOKEN`.
+        api_key: Token; else the one of `hf auth login` or `HF_TOKEN`.
         message: Commit message.
 
     Returns:
@@ -103,7 +104,7 @@ def push(
         EmbeddedDatasetError: If the repository is public though `private` is asked for, or holds
             data of somebody else.
     """
-    api = HfApi(token=token)
+    api = _api(api_key)
     with _explained(repo_id, None):
         remote = _prepare(api, repo_id, private=private)
         paths = [shard.path for shard in manifest.shards]
@@ -201,3 +202,7 @@ def _explained(repo_id: str, revision: str | None) -> Iterator[None]:
             f"The Hugging Face Hub cannot be reached for {repo_id} ({reason}). Check the network "
             "and run the same again: what is there already is not transferred twice."
         ) from error
+
+
+def _api(api_key: SecretStr | str | None) -> HfApi:
+    return HfApi(token=api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key)

@@ -181,7 +181,17 @@ class Ledger:
         ):
             await self._delete(keys)
 
-    def report(self, *, interrupted: bool) -> IndexingReport:
+    @property
+    def is_complete(self) -> bool:
+        """Whether every document so far is recorded."""
+        return not self._failed
+
+    @property
+    def documents(self) -> int:
+        """How many documents are recorded, duplicates among them."""
+        return self._added + self._updated + self._skipped
+
+    def report(self, *, unchanged: bool, interrupted: bool) -> IndexingReport:
         """Tell what has been done so far."""
         return IndexingReport(
             added=self._added,
@@ -193,6 +203,7 @@ class Ledger:
             failed=tuple(self._failed),
             retries=self._sink.retries,
             seconds=self._busy.seconds(),
+            unchanged=unchanged,
             interrupted=interrupted,
         )
 

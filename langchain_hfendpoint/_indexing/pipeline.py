@@ -23,6 +23,7 @@ from langchain_hfendpoint._indexing.plan import Planner
 from langchain_hfendpoint._indexing.records import Records
 from langchain_hfendpoint._indexing.report import BusyTime, IndexingReport
 from langchain_hfendpoint._indexing.sources import Chunk
+from langchain_hfendpoint._indexing.unchanged import Repetition
 from langchain_hfendpoint._indexing.vectors import OnError, embed_stream, patience_with_texts
 from langchain_hfendpoint._progress import ProgressBar
 from langchain_hfendpoint._sinks.base import Sink, Write
@@ -54,6 +55,7 @@ class Pipeline:
         records: The record manager.
         sink: Where documents go.
         options: How to run.
+        repetition: Tells whether the source needs to be read at all.
         bar: Told of each document that is done.
     """
 
@@ -65,6 +67,7 @@ class Pipeline:
         records: Records,
         sink: Sink,
         options: Options,
+        repetition: Repetition,
         bar: ProgressBar,
     ) -> None:
         self._chunks = chunks
@@ -72,6 +75,7 @@ class Pipeline:
         self._records = records
         self._sink = sink
         self._options = options
+        self._repetition = repetition
         self._bar = bar
         self._busy = BusyTime(time.perf_counter)
         self._tasks: list[asyncio.Task[None]] = []
@@ -89,27 +93,40 @@ class Pipeline:
         """
         try:
             await self._set_up()
-            stages: list[tuple[Callable[[], Awaitable[None]], Callable[[], None]]] = [
-                (self._intake.run, self._texts.close),
-                (self._embed, self._ready.close),
-                (self._write, self._stored.close),
-                (self._record, lambda: None),
-            ]
-            for position, (body, close) in enumerate(stages):
-                self._tasks.append(asyncio.create_task(self._stage(position, body, close)))
-            if self._stopping:
-                self.stop()
-            try:
-                await asyncio.wait(self._tasks)
-            finally:
-                await _cancel(self._tasks)
-            if self._error is not None:
-                raise self._error
-            if not self._stopping:
-                await self._ledger.clean_up()
+            with self._busy.stage("looking up"):
+                unchanged = await self._repetition.begin(force_update=self._options.force_update)
+            if unchanged is not None:
+                self._ledger.skip(unchanged)
+            else:
+                await self._run_stages()
         finally:
             await self._sink.close()
-        return self._ledger.report(interrupted=self._stopping)
+        return self._ledger.report(unchanged=unchanged is not None, interrupted=self._stopping)
+
+    async def _run_stages(self) -> None:
+        stages: list[tuple[Callable[[], Awaitable[None]], Callable[[], None]]] = [
+            (self._intake.run, self._texts.close),
+            (self._embed, self._ready.close),
+            (self._write, self._stored.close),
+            (self._record, lambda: None),
+        ]
+        for position, (body, close) in enumerate(stages):
+            self._tasks.append(asyncio.create_task(self._stage(position, body, close)))
+        if self._stopping:
+            self.stop()
+        try:
+            await asyncio.wait(self._tasks)
+        finally:
+            await _cancel(self._tasks)
+        if self._error is not None:
+            raise self._error
+        if self._stopping:
+            return
+        await self._ledger.clean_up()
+        if self._ledger.is_complete:
+            await self._repetition.finish(
+                documents=self._ledger.documents, writes=self._records.writes
+            )
 
     def stop(self) -> None:
         """Take nothing more from the source or to the endpoint, but finish what is in flight."""

@@ -53,9 +53,14 @@ class RemembersContent(Protocol):
 
 
 class SyncRecords:
-    """Uses a record manager's blocking methods."""
+    """Uses a record manager's blocking methods.
+
+    Attributes:
+        writes: How many calls have changed the records.
+    """
 
     def __init__(self, manager: RecordManager, calls: Calls) -> None:
+        self.writes = 0
         self._manager = manager
         self._calls = calls
 
@@ -86,7 +91,9 @@ class SyncRecords:
                 )
             return known
 
-        return await self._calls(both) if keys else []
+        known = await self._calls(both) if keys else []
+        self.writes += refresh and any(known)
+        return known
 
     async def update(
         self,
@@ -97,6 +104,7 @@ class SyncRecords:
         contents: Sequence[bytes] | None = None,
     ) -> None:
         """Record keys as indexed now."""
+        self.writes += 1
         manager = self._manager
         if contents is not None and isinstance(manager, RemembersContent):
             await self._calls(
@@ -119,6 +127,7 @@ class SyncRecords:
 
     async def delete(self, keys: Sequence[str]) -> None:
         """Forget keys."""
+        self.writes += 1
         await self._calls(lambda: self._manager.delete_keys(keys))
 
     async def by_content(self, contents: Sequence[bytes]) -> dict[bytes, str]:
@@ -130,9 +139,14 @@ class SyncRecords:
 
 
 class AsyncRecords:
-    """Uses a record manager's async methods, on the loop it belongs to."""
+    """Uses a record manager's async methods, on the loop it belongs to.
+
+    Attributes:
+        writes: How many calls have changed the records.
+    """
 
     def __init__(self, manager: RecordManager) -> None:
+        self.writes = 0
         self._manager = manager
 
     async def time(self) -> float:
@@ -149,14 +163,18 @@ class AsyncRecords:
     ) -> list[bool]:
         """Tell which keys are recorded, and with `refresh` record those as seen now."""
         if refresh and keys and isinstance(self._manager, RemembersContent):
-            return await self._manager.arefresh(keys, group_ids=groups, time_at_least=time_at_least)
-        known = await self._manager.aexists(keys) if keys else []
-        if refresh and any(known):
-            await self._manager.aupdate(
-                list(compress(keys, known)),
-                group_ids=list(compress(groups, known)),
-                time_at_least=time_at_least,
+            known = await self._manager.arefresh(
+                keys, group_ids=groups, time_at_least=time_at_least
             )
+        else:
+            known = await self._manager.aexists(keys) if keys else []
+            if refresh and any(known):
+                await self._manager.aupdate(
+                    list(compress(keys, known)),
+                    group_ids=list(compress(groups, known)),
+                    time_at_least=time_at_least,
+                )
+        self.writes += refresh and any(known)
         return known
 
     async def update(
@@ -168,6 +186,7 @@ class AsyncRecords:
         contents: Sequence[bytes] | None = None,
     ) -> None:
         """Record keys as indexed now."""
+        self.writes += 1
         manager = self._manager
         if contents is not None and isinstance(manager, RemembersContent):
             await manager.aupdate(
@@ -184,6 +203,7 @@ class AsyncRecords:
 
     async def delete(self, keys: Sequence[str]) -> None:
         """Forget keys."""
+        self.writes += 1
         await self._manager.adelete_keys(keys)
 
     async def by_content(self, contents: Sequence[bytes]) -> dict[bytes, str]:

@@ -33,6 +33,7 @@ class IndexingReport(dict[str, int]):
         retries: Requests to the vector store that were repeated.
         seconds: For each stage, seconds in which it had something to do; they overlap. `"total"`
             is the run's wall-clock time.
+        unchanged: Whether the source was known to hold nothing new, and so was not read.
         interrupted: Whether Ctrl-C ended the run early.
     """
 
@@ -48,6 +49,7 @@ class IndexingReport(dict[str, int]):
         failed: tuple[FailedDocument, ...],
         retries: int,
         seconds: Mapping[str, float],
+        unchanged: bool = False,
         interrupted: bool = False,
     ) -> None:
         super().__init__(
@@ -58,6 +60,7 @@ class IndexingReport(dict[str, int]):
         self.failed = failed
         self.retries = retries
         self.seconds = dict(seconds)
+        self.unchanged = unchanged
         self.interrupted = interrupted
 
     @property

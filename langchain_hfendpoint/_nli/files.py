@@ -19,7 +19,9 @@ from typing import IO, Any, Literal, cast, get_args
 
 import fsspec
 from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
 
+from langchain_hfendpoint._checksum import checksum
 from langchain_hfendpoint.errors import ConfigurationError, DataError
 
 Format = Literal["parquet", "jsonl", "json", "csv", "tsv"]
@@ -84,6 +86,19 @@ class DataFile:
             ) from error
         except (gzip.BadGzipFile, zlib.error) as error:
             raise DataError(f"{self.path}: the gzip stream is damaged ({error}).") from error
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot be read ({error}).") from error
+
+    def fingerprint(self) -> str | None:
+        """Give its path and checksum; `None` if it is not on this machine.
+
+        Raises:
+            DataError: If it cannot be read.
+        """
+        if not isinstance(self.filesystem, LocalFileSystem):
+            return None
+        try:
+            return f"{self.path} {checksum(Path(self.path))}"
         except OSError as error:
             raise DataError(f"{self.path}: cannot be read ({error}).") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -54,6 +55,12 @@ class Source(Protocol):
 
     def parts(self) -> Sequence[Part]:
         """List what has to be opened, in order."""
+
+    def fingerprint(self) -> str | None:
+        """Give what is equal only if the rows are; `None` if only reading would tell."""
+
+
+_COMMIT = re.compile("[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +136,11 @@ class FileSource:
         )
         return [FilePart(file, self.split or split_of(file.path), self.text) for file in files]
 
+    def fingerprint(self) -> str | None:
+        """Give the names and checksums of files on this machine, and how they are read."""
+        files = [part.file.fingerprint() for part in self.parts()]
+        return None if None in files else repr((self, files))
+
 
 @dataclass(frozen=True, slots=True)
 class DatasetPart:
@@ -171,6 +183,9 @@ class HandSource:
         split = self.split or getattr(self.opened, "split", None)
         return [DatasetPart(self.opened, self.dataset, None if split is None else str(split))]
 
+    def fingerprint(self) -> None:
+        """Give `None`: what is in memory may be anything."""
+
 
 @dataclass(slots=True)
 class HubSource:
@@ -189,6 +204,13 @@ class HubSource:
         if self._opened is None:
             self._opened = self.hub.open()
         return [DatasetPart(self._opened, self.hub.repository, self.hub.split)]
+
+    def fingerprint(self) -> str | None:
+        """Give what is read, if that is a commit, which never changes; branches and tags do."""
+        hub = self.hub
+        if hub.revision is None or not _COMMIT.fullmatch(hub.revision):
+            return None
+        return repr((hub.repository, hub.configuration, hub.split, hub.revision))
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +238,10 @@ class SampleSource:
     def parts(self) -> list[SamplePart]:
         """Give the sample itself."""
         return [SamplePart("train")]
+
+    def fingerprint(self) -> str:
+        """Give its name: it changes only with this package's version."""
+        return self.dataset
 
 
 def source_of(

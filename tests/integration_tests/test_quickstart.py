@@ -61,6 +61,7 @@ def test_the_tutorial_runs_twice_and_embeds_once(environment: dict[str, str]) ->
 
     second = json.loads(_run(arguments, environment).stdout)
     assert (second["texts"], second["embedded"]) == (600, 0)
+    assert second["duplicates"] is None, "the data have not changed, so they were not read"
     assert second["queries"] == first["queries"]
 
 

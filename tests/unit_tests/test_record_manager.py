@@ -87,7 +87,7 @@ def test_its_time_never_stands_still_nor_goes_behind_what_is_recorded(tmp_path: 
     manager.close()
     # As if the record had been written before the machine's clock was set back by a day.
     with sqlite3.connect(tmp_path / "records.sqlite") as raw:
-        raw.execute("UPDATE records SET updated_at = updated_at + 86400")
+        raw.execute("UPDATE writes SET time = time + 86400")
     again = SQLiteRecordManager("tests", tmp_path / "records.sqlite")
     assert again.list_keys(before=again.get_time()) == ["a"]
 
