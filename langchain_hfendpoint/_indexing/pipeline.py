@@ -32,7 +32,8 @@ from langchain_hfendpoint.errors import ConfigurationError
 _TEXTS_WAITING = 1_024
 _DOCUMENTS_WAITING = 4_096
 _DOCUMENTS_TO_RECORD = 2_000
-_LINGER_SECONDS = 0.02
+# A request costs both sides about as much as 20 records do.
+_LINGER_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,10 +245,11 @@ class Pipeline:
             raise failures[0]
 
     async def _collect(self) -> list[Pending]:
-        """Take what is ready; wait a moment for more if it does not fill a request."""
+        """Take what is ready; wait a while for more if it does not fill a request."""
         pending = list(await self._ready.get() or ())
+        until = time.monotonic() + _LINGER_SECONDS
         while pending and not self._sink.enough(pending):
-            more = await self._ready.get(patience=_LINGER_SECONDS)
+            more = await self._ready.get(patience=max(0.0, until - time.monotonic()))
             if more is None:
                 break
             pending += more
