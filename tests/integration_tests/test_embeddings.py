@@ -9,6 +9,7 @@ from typing import Any
 import huggingface_hub
 import numpy as np
 import pytest
+from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_tests.integration_tests import EmbeddingsIntegrationTests
 
 from langchain_hfendpoint._engine import lookup, retry
@@ -57,7 +58,18 @@ OPTIONS: list[dict[str, Any]] = [
     {"protocol": "tei"},
     {"extra_headers": {"X-Mine": "1"}, "api_key": "hf_mine", "bill_to": "org"},
     {"show_progress": True},
+    {"timeout": 30.0, "retry_deadline": 5.0, "cold_start_timeout": 5.0},
+    {"rate_limiter": InMemoryRateLimiter(requests_per_second=1e6, max_bucket_size=1e6)},
+    {"revision": "abc"},
+    {"pickle_secrets": True},
 ]
+# Ways to say where the endpoint is; the two faces find it as told below.
+ADDRESSES = {"endpoint_url", "endpoint_name", "namespace"}
+
+
+def test_the_faces_are_compared_with_every_option() -> None:
+    compared = {name for options in OPTIONS for name in options}
+    assert compared | ADDRESSES == set(HFEndpointEmbeddings.model_fields)
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "-".join(options) or "defaults")
@@ -135,6 +147,9 @@ def test_an_endpoint_is_found_by_its_name(api: EndpointsAPI) -> None:
     assert len(embeddings.embed_query("q")) == 8
     assert embeddings.provenance().model == "org/model"
     assert len(api.calls("GET", "/mine")) == 1
+    again = HFEndpointEmbeddings(endpoint_name="mine", namespace=USER, api_key=TOKEN)
+    assert asyncio.run(again.aembed_query("q")) == embeddings.embed_query("q")
+    assert asyncio.run(again.aprovenance()) == embeddings.provenance()
 
 
 def test_a_starting_endpoint_is_waited_for(api: EndpointsAPI) -> None:

@@ -7,6 +7,7 @@ import base64
 import time
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
+from http import HTTPStatus
 
 import numpy as np
 import pytest
@@ -213,6 +214,16 @@ def test_what_stays_is_a_typed_error(name: str, face: str, server: FaultServer, 
     with pytest.raises(kind, match=words) as caught:
         FACES[face](embeddings)
     assert type(caught.value) is kind
+    assert server.url in str(caught.value)
+
+
+@pytest.mark.parametrize("code", [one.value for one in HTTPStatus if one >= 300])
+def test_every_status_is_a_typed_error(code: int, server: FaultServer, make: Make) -> None:
+    server.always = status(code, "whatever it means")
+    embeddings = make(timeout=0.3, retry_deadline=0.2, cold_start_timeout=0.2)
+    with pytest.raises(EndpointError) as caught:
+        embeddings.embed_documents(["one text"])
+    assert caught.value.status == code
     assert server.url in str(caught.value)
 
 

@@ -91,12 +91,19 @@ class FaultServer:
             await web.TCPSite(runner, "127.0.0.1", 0).start()
             return runner
 
+        async def stop() -> None:
+            await runner.cleanup()
+            hanging = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in hanging:
+                task.cancel()
+            await asyncio.gather(*hanging, return_exceptions=True)
+
         runner = asyncio.run_coroutine_threadsafe(start(), loop).result()
         self.url = "http://127.0.0.1:{1}".format(*runner.addresses[0])
         try:
             yield self
         finally:
-            asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result()
+            asyncio.run_coroutine_threadsafe(stop(), loop).result()
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
             loop.close()
