@@ -129,7 +129,9 @@ class RecordFile:
 
     def refuse_future(self, time_at_least: float | None) -> None:
         """Raise `ValueError` if a time that must have been is still to come."""
-        if time_at_least is not None and time_at_least > (now := self.time()):
+        if time_at_least is None or time_at_least <= self._latest_time:
+            return
+        if time_at_least > (now := self.time()):
             raise ValueError(
                 f"time_at_least ({time_at_least}) is later than the database's time ({now})."
             )

@@ -16,6 +16,7 @@ from langchain_core.vectorstores import VectorStore
 
 from langchain_hfendpoint._engine.loop import engine_loop
 from langchain_hfendpoint._indexing.calls import InCallersThread, in_worker_thread
+from langchain_hfendpoint._indexing.heap import resting_heap
 from langchain_hfendpoint._indexing.interrupt import finish_on_interrupt
 from langchain_hfendpoint._indexing.keys import KeyEncoder, key_function
 from langchain_hfendpoint._indexing.ledger import Cleanup
@@ -141,7 +142,10 @@ def index(
     loop = engine_loop()
     running = asyncio.run_coroutine_threadsafe(pipeline.run(), loop)
     try:
-        with finish_on_interrupt(lambda: loop.call_soon_threadsafe(pipeline.stop)) as interrupt:
+        with (
+            resting_heap(),
+            finish_on_interrupt(lambda: loop.call_soon_threadsafe(pipeline.stop)) as interrupt,
+        ):
             report = calls.serve_until(running)
     except BaseException:
         running.cancel()
@@ -217,7 +221,8 @@ async def aindex(
         progress=progress,
     )
     try:
-        return await pipeline.run()
+        with resting_heap():
+            return await pipeline.run()
     finally:
         bar.close()
 

@@ -126,24 +126,25 @@ class SQLiteRecordManager(RecordManager):
         """
         groups = dict(zip(keys, group_ids, strict=True))
         self._file.refuse_future(time_at_least)
+        if not any(self.exists(keys)):
+            return [False] * len(keys)
         with self._file.transaction() as cursor:
             known = self._file.select("id, key, group_id", "key", keys)
-            if known:
-                write = self._file.new_write(cursor)
-                same = [number for number, key, group in known if group == groups[key]]
-                for some in portions(same):
-                    cursor.execute(
-                        f"UPDATE records SET write = ? WHERE id IN ({marks(some)})",  # noqa: S608
-                        (write, *some),
-                    )
-                cursor.executemany(
-                    "UPDATE records SET group_id = ?, write = ? WHERE id = ?",
-                    (
-                        (groups[key], write, number)
-                        for number, key, group in known
-                        if group != groups[key]
-                    ),
+            write = self._file.new_write(cursor)
+            same = [number for number, key, group in known if group == groups[key]]
+            for some in portions(same):
+                cursor.execute(
+                    f"UPDATE records SET write = ? WHERE id IN ({marks(some)})",  # noqa: S608
+                    (write, *some),
                 )
+            cursor.executemany(
+                "UPDATE records SET group_id = ?, write = ? WHERE id = ?",
+                (
+                    (groups[key], write, number)
+                    for number, key, group in known
+                    if group != groups[key]
+                ),
+            )
         found = {key for _, key, _ in known}
         return [key in found for key in keys]
 

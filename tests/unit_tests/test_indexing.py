@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -482,3 +483,30 @@ def test_a_store_that_fails_ends_a_run_whose_source_has_stalled() -> None:
     with pytest.raises(RuntimeError, match="the store is broken"):
         asyncio.run(asyncio.wait_for(run, 60))
     assert not gone_on.is_set()
+
+
+async def test_the_heap_rests_during_a_run_and_no_longer(
+    records: TickingRecordManager, store: InMemoryVectorStore
+) -> None:
+    seen: list[int] = []
+
+    def watched() -> Iterator[Document]:
+        seen.append(gc.get_freeze_count())
+        yield from documents("a", "b")
+
+    index(watched(), records, store)
+    await aindex(watched(), records, store)
+    assert min(seen) > 0
+    assert gc.get_freeze_count() == 0
+
+
+def test_what_an_application_has_frozen_stays_frozen(
+    records: TickingRecordManager, store: InMemoryVectorStore
+) -> None:
+    gc.freeze()
+    try:
+        frozen = gc.get_freeze_count()
+        index(documents("a"), records, store)
+        assert gc.get_freeze_count() > frozen // 2
+    finally:
+        gc.unfreeze()
