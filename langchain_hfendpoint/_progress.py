@@ -11,11 +11,17 @@ from tqdm import tqdm
 class ProgressBar(Protocol):
     """The part of a tqdm bar that this package uses."""
 
+    n: float
+    total: float | None
+
     def update(self, n: float | None = 1) -> bool | None:
         """Count `n` more units as done."""
 
     def close(self) -> None:
         """Take the bar off the screen, leaving its last state."""
+
+    def refresh(self) -> bool | None:
+        """Draw the bar anew."""
 
 
 def progress_bar(
@@ -41,3 +47,9 @@ def progress_bar(
         dynamic_ncols=True,
     )
     return bar
+
+
+def complete(bar: ProgressBar) -> None:
+    """Show that all is done, where the total was only the most that there could be."""
+    bar.total = bar.n
+    bar.refresh()

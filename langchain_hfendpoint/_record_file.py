@@ -107,8 +107,8 @@ class RecordFile:
             self._db.close()
             raise ConfigurationError(
                 f"The file {str(self._path)!r} belongs to another program, or to another version "
-                f"of this package (format {version}, not {_FORMAT_VERSION}). Give another path: "
-                "what is indexed already is then found out anew."
+                f"of this package (format {version}, not {_FORMAT_VERSION}). Give another path, or "
+                "delete it if it is a record manager's: what is indexed is then found out anew."
             )
 
     def close(self) -> None:

@@ -38,7 +38,7 @@ from langchain_hfendpoint._hub.sources import Opened, Source, open_source
 from langchain_hfendpoint._indexing.calls import Calls
 from langchain_hfendpoint._indexing.sources import read_chunks
 from langchain_hfendpoint._indexing.vectors import OnError, embed_stream
-from langchain_hfendpoint._progress import ProgressBar, progress_bar
+from langchain_hfendpoint._progress import ProgressBar, complete, progress_bar
 from langchain_hfendpoint._provenance import Provenance, provenance_of
 from langchain_hfendpoint.embeddings import HFEndpointEmbeddings
 from langchain_hfendpoint.errors import (
@@ -316,6 +316,7 @@ def open_creation(
         bar = progress_bar("Embedding", total=opened.total, show=progress)
         try:
             yield Creation(job, opened, bar=bar)
+            complete(bar)
         finally:
             bar.close()
 

@@ -25,7 +25,7 @@ from langchain_hfendpoint._indexing.report import BusyTime, IndexingReport
 from langchain_hfendpoint._indexing.sources import Chunk
 from langchain_hfendpoint._indexing.unchanged import Repetition
 from langchain_hfendpoint._indexing.vectors import OnError, embed_stream, patience_with_texts
-from langchain_hfendpoint._progress import ProgressBar
+from langchain_hfendpoint._progress import ProgressBar, complete
 from langchain_hfendpoint._sinks.base import Sink, Write
 from langchain_hfendpoint.errors import ConfigurationError
 
@@ -100,6 +100,8 @@ class Pipeline:
                 self._ledger.skip(unchanged)
             else:
                 await self._run_stages()
+            if not self._stopping:
+                complete(self._bar)
         finally:
             await self._sink.close()
         return self._ledger.report(unchanged=unchanged is not None, interrupted=self._stopping)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import re
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -19,7 +20,7 @@ from langchain_core.indexing import InMemoryRecordManager
 from langchain_core.indexing.api import IndexingException
 from langchain_core.vectorstores import InMemoryVectorStore
 
-from langchain_hfendpoint import SQLiteRecordManager, aindex, index
+from langchain_hfendpoint import SNLILoader, SQLiteRecordManager, aindex, index
 from langchain_hfendpoint._provenance import Provenance
 from langchain_hfendpoint.errors import (
     ConfigurationError,
@@ -443,6 +444,15 @@ def test_progress_is_shown_only_when_asked_for(
     shown = capfd.readouterr().err
     assert "Indexing" in shown
     assert "3/3" in shown
+
+
+def test_the_bar_ends_at_the_end_though_duplicates_were_not_known_before(
+    store: InMemoryVectorStore, capfd: pytest.CaptureFixture[str]
+) -> None:
+    loader = SNLILoader("sample", unique=True)
+    index(loader, InMemoryRecordManager("x"), store, progress=True)
+    assert loader.report.duplicates
+    assert re.findall(r"(\d+)%", capfd.readouterr().err)[-1] == "100"
 
 
 def test_a_batch_that_the_store_refuses_is_named_and_the_others_arrive(
