@@ -92,17 +92,14 @@ class RecordFile:
     def _open_format(self) -> None:
         """Make the tables of a new file; refuse those of another program or version."""
         # In one transaction, so that another process sees the whole format or nothing.
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        with self.transaction() as cursor:
+            (version,) = cursor.execute("PRAGMA user_version").fetchone()
+            (tables,) = cursor.execute("SELECT count(*) FROM sqlite_master").fetchone()
             if not version and not tables:
                 for statement in _SCHEMA.split(";"):
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {_FORMAT_VERSION}")
+                    cursor.execute(statement)
+                cursor.execute(f"PRAGMA user_version = {_FORMAT_VERSION}")
                 version = _FORMAT_VERSION
-        finally:
-            self._db.execute("COMMIT")
         if version != _FORMAT_VERSION:
             self._db.close()
             raise ConfigurationError(
