@@ -8,6 +8,7 @@ when the parent is killed with SIGKILL, on every platform.
 from __future__ import annotations
 
 import asyncio
+import gc
 import contextlib
 import json
 import os
@@ -181,6 +182,8 @@ def serve(
         max_line_size=_MAX_LINE_BYTES,
         handler_cancellation=cancel_abandoned,
     )
+    # What was imported and loaded stays: the garbage collector need not look at it again and again.
+    gc.freeze()
     asyncio.run(_serve(runner, host, port, supervised=supervised, banner=banner))
 
 
