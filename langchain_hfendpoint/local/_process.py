@@ -8,8 +8,8 @@ when the parent is killed with SIGKILL, on every platform.
 from __future__ import annotations
 
 import asyncio
-import gc
 import contextlib
+import gc
 import json
 import os
 import signal
