@@ -63,6 +63,19 @@ def make(server: FaultServer) -> Make:
     return make
 
 
+def in_base64(number: float) -> Fault:
+    """Answer in base64, with this number in every vector."""
+
+    async def fault(request: web.Request, texts: list[str]) -> web.StreamResponse:
+        broken = vectors(texts)
+        broken[:, 3] = number
+        coded = [base64.b64encode(row.tobytes()).decode() for row in broken]
+        data = [{"index": index, "embedding": row} for index, row in enumerate(coded)]
+        return await says({"data": data})(request, texts)
+
+    return fault
+
+
 RECOVERS: dict[str, list[Fault]] = {
     "429": [status(429, OVERLOADED)],
     "429 many times": [status(429, OVERLOADED)] * 12,
@@ -93,6 +106,7 @@ RECOVERS: dict[str, list[Fault]] = {
     "truncated JSON, once": [says("[[0.1, 0.2")],
     "too few vectors, once": [rows(lambda r: r[:-1])],
     "NaN, once": [rows(lambda r: [[None] * 8, *r[1:]])],
+    "NaN in base64, once": [in_base64(np.nan)],
     "a redirect within the origin": [status(307, "", Location="/v1/embeddings?again")],
 }
 
@@ -159,6 +173,8 @@ FAILS: dict[str, tuple[Fault, type[EndpointError], str]] = {
     "empty vectors": (rows(lambda r: [[] for _ in r]), InvalidResponseError, "empty"),
     "NaN": (rows(lambda r: [[None, *row[1:]] for row in r]), InvalidResponseError, "finite"),
     "infinite": (rows(lambda r: [[1e300, *row[1:]] for row in r]), InvalidResponseError, "finite"),
+    "NaN in base64": (in_base64(np.nan), InvalidResponseError, "finite"),
+    "infinite in base64": (in_base64(-np.inf), InvalidResponseError, "finite"),
     "ragged": (
         rows(lambda r: [row[: 3 + i % 2] for i, row in enumerate([*r, *r])]),
         InvalidResponseError,
@@ -344,21 +360,32 @@ def test_a_limit_that_the_server_tells_is_kept_from_then_on(
     assert max(map(len, server.sent())) == 7
 
 
-def test_retry_after_holds_back_everybody(server: FaultServer, make: Make) -> None:
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"),
+    [
+        (lambda: "0.3", 0.3),
+        # A date has whole seconds: the next but one is one to two seconds away.
+        (lambda: formatdate(int(time.time()) + 2, usegmt=True), 1.0),
+    ],
+    ids=["seconds", "date"],
+)
+def test_retry_after_holds_back_everybody(
+    retry_after: Callable[[], str], seconds: float, server: FaultServer, make: Make
+) -> None:
     moments: list[float] = []
 
-    async def refuse(request: object, texts: list[str]) -> object:
+    async def refuse(request: web.Request, texts: list[str]) -> web.StreamResponse:
         moments.append(time.monotonic())
-        return await status(429, OVERLOADED, Retry_After="0.3")(request, texts)  # type: ignore[arg-type]
+        return await status(429, OVERLOADED, Retry_After=retry_after())(request, texts)
 
-    async def note(request: object, texts: list[str]) -> object:
+    async def note(request: web.Request, texts: list[str]) -> web.StreamResponse:
         moments.append(time.monotonic())
-        return await rows(lambda r: r)(request, texts)  # type: ignore[arg-type]
+        return await rows(lambda r: r)(request, texts)
 
     server.flavor = "bare"
-    server.faults = [refuse, *[note] * 3]  # type: ignore[list-item]
+    server.faults = [refuse, *[note] * 3]
     make(max_concurrency=1).embed_documents(TEXTS[:64])
-    assert moments[1] - moments[0] >= 0.3
+    assert moments[1] - moments[0] >= seconds
 
 
 def test_a_server_that_is_not_there_is_an_error_within_seconds() -> None:
