@@ -90,6 +90,8 @@ FORMS: dict[str, tuple[Flavor, dict[str, Any]]] = {
     "tei-embed": ("tei", {"truncate": True}),
     "tei-embed-raw": ("tei", {"normalize": False}),
     "tei-embed-left": ("tei", {"truncate": True, "truncation_direction": "left"}),
+    # The router's route takes what TEI takes at its root.
+    "serverless": ("tei", {"protocol": "hf-inference"}),
     "toolkit": ("toolkit", {}),
     "hf-serve-openai-base64": ("hf-serve", {}),
     "hf-serve-native": ("hf-serve", {"normalize": False}),
