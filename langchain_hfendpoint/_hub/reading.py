@@ -80,14 +80,13 @@ def _documents(batch: Any) -> list[Document]:
     columns = {name: batch.column(name).to_pylist() for name in batch.schema.names}
     ids, texts = columns.pop(ID), columns.pop(TEXT)
     names = list(columns)
-    # Validation would take half of all the time, to find that Arrow's columns have their types.
-    return [
-        Document.model_construct(
-            page_content=text,
-            id=identifier,
-            metadata={
-                name: value for name, value in zip(names, values, strict=True) if value is not None
-            },
+    rows = (dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True))
+    metadata = rows if names else ({} for _ in ids)
+    if any(batch.column(name).null_count for name in names):
+        metadata = (
+            {name: value for name, value in one.items() if value is not None} for one in metadata
         )
-        for identifier, text, *values in zip(ids, texts, *columns.values(), strict=True)
+    return [
+        Document(page_content=text, id=identifier, metadata=one)
+        for identifier, text, one in zip(ids, texts, metadata, strict=True)
     ]
