@@ -2,8 +2,8 @@
 
 float32 goes from NumPy to Arrow without a copy and is stored byte-plane by byte-plane
 (BYTE_STREAM_SPLIT), which is what lets zstd find anything: 16 % smaller than the plain numbers, for
-a third more CPU when writing and little when reading. int8 keeps its dictionary: Parquet has no type
-of one byte, and 256 dictionary entries are one byte each.
+half as much CPU again when writing and a fifth when reading. int8 keeps its dictionary: Parquet has
+no type of one byte, and 256 dictionary entries are one byte each.
 """
 
 from __future__ import annotations
