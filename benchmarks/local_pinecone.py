@@ -159,6 +159,7 @@ async def _measure_ours(records: int, folder: Path) -> Figures:
             async with session.post(f"{server.host}/indexes", json=index) as answer:
                 answer.raise_for_status()
             insert = await _insert(session, f"{server.host}/i/bench", records)
+        await asyncio.sleep(2)  # when there is nothing to do, the server gives back what it freed
         memory = _resident(server.pid)
     started = time.perf_counter()
     with LocalPinecone(folder) as server:

@@ -25,7 +25,13 @@ import numpy as np
 from langchain_hfendpoint.local._pinecone.columns import ColumnCache
 from langchain_hfendpoint.local._pinecone.config import IndexConfig
 from langchain_hfendpoint.local._pinecone.database import Database
-from langchain_hfendpoint.local._pinecone.memory import FloatRows, Namespace, Snapshot, Sparse
+from langchain_hfendpoint.local._pinecone.memory import (
+    FloatRows,
+    Namespace,
+    Snapshot,
+    Sparse,
+    give_back_freed_memory,
+)
 from langchain_hfendpoint.local._pinecone.reading import Moment
 from langchain_hfendpoint.local._pinecone.wire import WireError, not_found
 
@@ -189,6 +195,7 @@ class Index:
         self._connections: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
         self._moments: deque[tuple[float, Snapshot]] = deque()
         self._closed = False
+        self._swollen = False
         self._load()
         self._writes: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
@@ -328,7 +335,9 @@ class Index:
     def _next_group(self) -> list[_Write | None]:
         """Wait for writes; an empty group means that there is time to tidy up."""
         try:
-            group = [self._writes.get(timeout=_IDLE_SECONDS if self._garbage else None)]
+            group = [
+                self._writes.get(timeout=_IDLE_SECONDS if self._garbage or self._swollen else None)
+            ]
         except queue.Empty:
             return []
         while len(group) < _MAX_GROUP and not self._writes.empty():
@@ -336,7 +345,9 @@ class Index:
         return group
 
     def _tidy(self) -> None:
-        """Give back the space of rows that nobody can see any more."""
+        """Give back memory that was freed, and the space of rows that nobody can see any more."""
+        give_back_freed_memory()
+        self._swollen = False
         if not self._garbage:
             return
         with self._lock:
@@ -377,6 +388,7 @@ class Index:
             return
         with self._lock:
             self._publish(Snapshot(self._lsn, self._next_row))
+        self._swollen = True
         for write, outcome in zip(group, outcomes, strict=True):
             if isinstance(outcome, WireError):
                 write.future.set_exception(outcome)
