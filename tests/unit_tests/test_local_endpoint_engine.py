@@ -137,6 +137,12 @@ async def test_a_request_that_is_given_up_does_not_disturb_the_others(engine, ec
     assert np.round((await kept).rows).tolist() == expected(parts, ["dog"])
 
 
+async def test_every_vector_comes_normalized_as_well(engine):
+    answer = await engine.embed(inputs(["a man", "dog"]))
+    lengths = np.linalg.norm(answer.rows, axis=1, keepdims=True)
+    np.testing.assert_allclose(answer.unit_rows, answer.rows / lengths, rtol=1e-6)
+
+
 async def test_the_vectors_of_all_tokens_can_be_had(engine):
     answer = await engine.embed(inputs(["a man", "dog"]), every_token=True)
     assert [row.shape for row in answer.rows] == [(4, 2), (3, 2)]

@@ -175,8 +175,9 @@ class HFServe:
 
     async def _embed(self, texts: list[str], *, prompt: str = "") -> tuple[Float32, Embedded]:
         embedded = await self._engine.embed([TextInput(prompt + text) for text in texts])
-        rows: Float32 = np.stack(embedded.rows)
-        return (normalize(rows) if self._model.normalizes else rows), embedded
+        normalizes = self._model.normalizes
+        rows: Float32 = np.stack(embedded.unit_rows if normalizes else embedded.rows)
+        return rows, embedded
 
     def _prompt(self, name: str | None) -> str:
         if name is None:

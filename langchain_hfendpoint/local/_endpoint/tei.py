@@ -206,7 +206,7 @@ class TEI:
         rows, embedded = await self._vectors(request)
         return json_answer(rows, headers=measured(start, request.inputs, embedded))
 
-    async def _vectors(self, request: wire.EmbedRequest) -> tuple[Float32, Embedded]:
+    async def _vectors(self, request: wire.EmbedRequest) -> tuple[list[Float32], Embedded]:
         embedded = await self._run(request.inputs, request.cutting, request.dimensions)
         return _finish(embedded, request.dimensions, normalized=request.normalize), embedded
 
@@ -234,10 +234,10 @@ class TEI:
         embedded = await self._run(request.inputs, wire.Cutting(), request.dimensions)
         rows = _finish(embedded, request.dimensions, normalized=True)
         if request.encoding == "base64":
-            little = rows.astype("<f4", copy=False)
+            little = (row.astype("<f4", copy=False) for row in rows)
             vectors: list[object] = [base64.b64encode(row.tobytes()).decode() for row in little]
         else:
-            vectors = list(rows)
+            vectors = [*rows]
         answer = {
             "object": "list",
             "data": [
@@ -256,7 +256,7 @@ class TEI:
             raise refusals.empty("inputs.sentences", core=False)
         inputs = Inputs((request.source, *request.sentences), batch=True)
         embedded = await self._run(inputs, request.cutting)
-        rows = _finish(embedded, None, normalized=True)
+        rows: Float32 = np.stack(embedded.unit_rows)
         return json_answer(rows[1:] @ rows[0], headers=measured(start, inputs, embedded))
 
     async def _tokenize(self, body: bytes) -> web.Response:
@@ -351,10 +351,12 @@ class TEI:
         return self._model.prompts[name]
 
 
-def _finish(embedded: Embedded, dimensions: int | None, *, normalized: bool) -> Float32:
+def _finish(embedded: Embedded, dimensions: int | None, *, normalized: bool) -> list[Float32]:
     """Cut first, then normalize, as TEI does."""
+    if dimensions is None:
+        return embedded.unit_rows if normalized else embedded.rows
     rows: Float32 = np.stack(embedded.rows)[:, :dimensions]
-    return normalize(rows) if normalized else np.ascontiguousarray(rows)
+    return list(normalize(rows) if normalized else np.ascontiguousarray(rows))
 
 
 def _is_json(content_type: str) -> bool:

@@ -118,8 +118,9 @@ class Toolkit:
 
     async def _embed(self, texts: Sequence[str]) -> Float32:
         embedded = await self._engine.embed([TextInput(text) for text in texts])
-        rows: Float32 = np.stack(embedded.rows)
-        return normalize(rows) if self._engine.model.normalizes else rows
+        normalizes = self._engine.model.normalizes
+        rows: Float32 = np.stack(embedded.unit_rows if normalizes else embedded.rows)
+        return rows
 
 
 def _inputs(content_type: str | None, body: bytes) -> object:
