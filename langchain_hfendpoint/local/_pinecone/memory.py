@@ -30,6 +30,7 @@ ALIVE: Final = np.iinfo(np.int64).max
 """The commit at which a living row dies: never."""
 
 _FIRST_CAPACITY: Final = 64
+_GROWTH: Final = 3
 _SEGMENT_BYTES: Final = 128 * 1024 * 1024
 _OWN_PAGES_BYTES: Final = 4 * 1024 * 1024
 
@@ -161,6 +162,13 @@ class Segment:
         """Tell, for the rows born by the snapshot, which of them live at it."""
         return self.died[: self.extent(snapshot)] > snapshot.lsn
 
+    def visible_offsets(self, snapshot: Snapshot) -> Rows:
+        """Give the offsets of the rows that live at a snapshot, ascending."""
+        # Whatever died by the snapshot was counted before the snapshot was published.
+        if not self.dead:
+            return np.arange(self.extent(snapshot))
+        return np.flatnonzero(self.visible(snapshot))
+
 
 class Namespace:
     """The records of one namespace, in all versions somebody may still read.
@@ -171,7 +179,8 @@ class Namespace:
         born: The commit that made it.
         died: The commit that dropped it, or `ALIVE`.
         schema: What the request that made it said about filterable fields, if anything.
-        segments: The rows, in ascending order; each as large as all before it, up to a limit.
+        segments: The rows, in ascending order; each three times as large as all before it, up to
+            a limit.
         listing: Ids in bytewise order, and the commit they were listed at, if they were.
     """
 
@@ -286,7 +295,7 @@ class Namespace:
 
     def _grow(self) -> None:
         total = sum(len(segment.rows) for segment in self.segments)
-        capacity = min(self._cap, max(_FIRST_CAPACITY, self._expected - total, total))
+        capacity = min(self._cap, max(_FIRST_CAPACITY, self._expected - total, _GROWTH * total))
         self.segments = (*self.segments, Segment(capacity, self._dimension))
 
     def _is_worn(self, segment: Segment) -> bool:

@@ -71,10 +71,13 @@ def select(
         Segments with the ascending offsets of the records found in them.
     """
     for segment in namespace.segments:
-        found = segment.visible(moment.snapshot)
-        if filter_ is not None and found.any():
-            found &= moment.columns.decide(filter_, segment, len(found), moment.connection)
-        offsets = np.flatnonzero(found)
+        if filter_ is None:
+            offsets = segment.visible_offsets(moment.snapshot)
+        else:
+            found = segment.visible(moment.snapshot)
+            if found.any():
+                found &= moment.columns.decide(filter_, segment, len(found), moment.connection)
+            offsets = np.flatnonzero(found)
         if len(offsets):
             yield segment, offsets
 

@@ -11,15 +11,18 @@ squared distance (lower is nearer).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from langchain_hfendpoint.local._pinecone.memory import FloatRows, Segment, Sparse
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 Metric = Literal["cosine", "dotproduct", "euclidean"]
 Doubles = NDArray[np.float64]
@@ -36,6 +39,7 @@ _LARGEST: Final = float(np.finfo(np.float32).max)
 _RANK_BLOCK: Final = 4_096
 _SCAN_BLOCK: Final = 16_384
 _WORTH_A_THREAD: Final = 2_048
+_GROUPS: Final = 256
 _CORES: Final = os.cpu_count() or 1
 _SCANNERS: Final = ThreadPoolExecutor(_CORES, thread_name_prefix="pinecone-scan")
 """Scans run on all cores. BLAS itself is held to one thread: its own wait by spinning, which
@@ -79,67 +83,76 @@ def top_k(parts: Iterable[tuple[Segment, Offsets]], query: Query) -> list[Match]
         At most `query.top_k` matches, the nearest first.
     """
     found = list(parts)
-    size = _scan_block(sum(len(offsets) for _, offsets in found))
+    rows = sum(len(offsets) for _, offsets in found)
+    size = max(_WORTH_A_THREAD, min(_SCAN_BLOCK, -(-rows // (2 * _CORES))))
     blocks = [
         (segment, offsets[start : start + size])
         for segment, offsets in found
         for start in range(0, len(offsets), size)
     ]
-    scans = [
-        _SCANNERS.submit(_estimate, segment, offsets, query)
-        if len(offsets) >= _WORTH_A_THREAD
-        else None
-        for segment, offsets in blocks
-    ]
-    candidates = _Candidates(query.top_k)
-    for (segment, offsets), scan in zip(blocks, scans, strict=True):
-        estimate = _estimate(segment, offsets, query) if scan is None else scan.result()
-        candidates.add(segment, estimate)
-    return _rank(candidates.likely(), query)
+    shortlists = _share_out(
+        lambda block: _shortlist(*block, query), blocks, threads=rows // _WORTH_A_THREAD
+    )
+    return _rank(_merge(shortlists, query.top_k), query)
 
 
-def _scan_block(rows: int) -> int:
-    """Choose how many rows a thread scans at once, so that all threads end at about one time."""
-    return max(_WORTH_A_THREAD, min(_SCAN_BLOCK, -(-rows // (2 * _CORES))))
+def _share_out(function: Callable[[T], R], items: Sequence[T], *, threads: int) -> list[R]:
+    """Apply a function to all items, in the caller's thread and in as many others as are free."""
+    results: dict[int, R] = {}
+    left = enumerate(items)
+
+    def work() -> None:
+        for position, item in left:  # an iterator gives each item to one thread only
+            results[position] = function(item)
+
+    helpers = [_SCANNERS.submit(work) for _ in range(min(threads, len(items), _CORES) - 1)]
+    work()
+    for helper in helpers:
+        if not helper.cancel():
+            helper.result()
+    return [results[position] for position in range(len(items))]
 
 
-class _Candidates:
-    """The rows that may still be among the best k, by float32 goodness and its error margin."""
+@dataclass(frozen=True, slots=True)
+class _Shortlist:
+    """Rows of a segment that may be among the best k.
 
-    def __init__(self, top_k: int) -> None:
-        self._top_k = top_k
-        self._margin = 0.0
-        self._segments: list[Segment] = []
-        self._owner = np.empty(0, dtype=np.int64)
-        self._offsets = np.empty(0, dtype=np.int64)
-        self._goodness = np.empty(0, dtype=np.float64)
+    Attributes:
+        segment: Where they lie.
+        offsets: Ascending.
+        goodness: How near they are by estimate; higher is nearer.
+        margin: The bound of the estimate's error.
+    """
 
-    def add(self, segment: Segment, estimate: _Estimate) -> None:
-        offsets, goodness, margin = estimate
-        self._margin = max(self._margin, margin)
-        kept = np.flatnonzero(goodness >= self._bar(goodness))
-        owner = np.full(len(kept), len(self._segments), dtype=np.int64)
-        self._segments.append(segment)
-        self._owner = np.concatenate([self._owner, owner])
-        self._offsets = np.concatenate([self._offsets, offsets[kept]])
-        self._goodness = np.concatenate([self._goodness, goodness[kept].astype(np.float64)])
+    segment: Segment
+    offsets: Offsets
+    goodness: NDArray[np.floating]
+    margin: float
 
-    def likely(self) -> list[tuple[Segment, Offsets]]:
-        kept = np.flatnonzero(self._goodness >= self._bar())
-        return [
-            (segment, self._offsets[kept[self._owner[kept] == number]])
-            for number, segment in enumerate(self._segments)
-        ]
 
-    def _bar(self, further: NDArray[np.floating] | None = None) -> float:
-        """Goodness below which no row can be among the best k."""
-        goodness: NDArray[np.floating] = self._goodness
-        if further is not None and len(goodness) < self._top_k:
-            goodness = further
-        if len(goodness) < self._top_k:
-            return -np.inf
-        kth = float(np.partition(goodness, -self._top_k)[-self._top_k])
-        return kth - 2.0 * self._margin
+def _shortlist(segment: Segment, offsets: Offsets, query: Query) -> _Shortlist:
+    """Choose the rows of a block that may be among the best k."""
+    offsets, goodness, margin = _estimate(segment, offsets, query)
+    kept = np.flatnonzero(goodness >= _kth(goodness, query.top_k) - 2.0 * margin)
+    return _Shortlist(segment, offsets[kept], goodness[kept], margin)
+
+
+def _merge(shortlists: Sequence[_Shortlist], top_k: int) -> list[tuple[Segment, Offsets]]:
+    """Choose the rows that may be among the best k of all blocks."""
+    if len(shortlists) <= 1:
+        return [(one.segment, one.offsets) for one in shortlists]
+    margin = max(one.margin for one in shortlists)
+    bar = _kth(np.concatenate([one.goodness for one in shortlists]), top_k) - 2.0 * margin
+    return [(one.segment, one.offsets[one.goodness >= bar]) for one in shortlists]
+
+
+def _kth(goodness: NDArray[np.floating], k: int) -> float:
+    """Give a goodness that at least k rows have, close below the k-th best."""
+    groups = max(_GROUPS, 4 * k)
+    if len(goodness) >= 4 * groups:
+        # The best of each group are different rows; to find them costs much less than to sort.
+        goodness = goodness[: len(goodness) // groups * groups].reshape(-1, groups).max(axis=0)
+    return float(np.partition(goodness, -k)[-k]) if len(goodness) >= k else -np.inf
 
 
 def _estimate(segment: Segment, offsets: Offsets, query: Query) -> _Estimate:
@@ -153,7 +166,7 @@ def _estimate(segment: Segment, offsets: Offsets, query: Query) -> _Estimate:
         shared = _sparse_products(segment, offsets, query.sparse)
         hit = ~np.isnan(shared)
         return offsets[hit], shared[hit], 0.0
-    norms = segment.norms[offsets]
+    norms = segment.norms[_without_gaps(offsets)]
     length = float(np.linalg.norm(query.vector.astype(np.float64)))
     longest = float(norms.max())
     if (
@@ -166,7 +179,8 @@ def _estimate(segment: Segment, offsets: Offsets, query: Query) -> _Estimate:
     # Error of a float32 dot product of n terms, in any order of summation: n u |a| |b|.
     relative = (query.vector.size + 4) * _UNIT_ROUNDOFF
     if query.metric == "cosine":
-        return offsets, products / (norms * np.float32(length)), 2.0 * relative
+        products /= norms
+        return offsets, products, 2.0 * relative * length
     if query.metric == "euclidean":
         goodness = 2.0 * products - norms * norms
         return offsets, goodness, 2.0 * relative * (longest + length) ** 2
@@ -174,6 +188,12 @@ def _estimate(segment: Segment, offsets: Offsets, query: Query) -> _Estimate:
         return offsets, products, relative * longest * length
     shared = np.nan_to_num(_sparse_products(segment, offsets, query.sparse))
     return offsets, products + shared, relative * longest * length
+
+
+def _without_gaps(offsets: Offsets) -> slice | Offsets:
+    """Give a slice, which copies nothing, for rows that lie side by side."""
+    first, end = int(offsets[0]), int(offsets[-1]) + 1
+    return slice(first, end) if end - first == len(offsets) else offsets
 
 
 def _products(segment: Segment, offsets: Offsets, vector: FloatRows) -> FloatRows:
