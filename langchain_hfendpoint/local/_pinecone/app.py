@@ -7,6 +7,7 @@ until the index's own thread has them on disk.
 from __future__ import annotations
 
 import asyncio
+import gc
 import hmac
 import logging
 import random
@@ -33,6 +34,9 @@ _LOG = logging.getLogger(__name__)
 _DEFAULT_VERSION: Final = "2025-10"
 _THREADS: Final = 4
 _DRAIN_BYTES: Final = 64 * 1024 * 1024
+_GARBAGE_OBJECTS: Final = 50_000
+"""How many objects may come into being before Python looks for cycles among them. An upsert makes
+thousands, all of which go by themselves; looking through their vectors took a fifth of parsing."""
 
 _READS: Final[dict[tuple[str, str], Callable[[Call], Answer]]] = {
     ("POST", "/query"): data_plane.query,
@@ -91,7 +95,10 @@ class _Plane:
         app[_READERS] = ThreadPoolExecutor(_THREADS, thread_name_prefix="pinecone-read")
         # One is enough: parsing holds the interpreter's lock, and in parallel it only takes memory.
         app[_PARSER] = ThreadPoolExecutor(1, thread_name_prefix="pinecone-parse")
+        patience = gc.get_threshold()
+        gc.set_threshold(_GARBAGE_OBJECTS, *patience[1:])
         yield
+        gc.set_threshold(*patience)
         app[_READERS].shutdown()
         app[_PARSER].shutdown()
 
