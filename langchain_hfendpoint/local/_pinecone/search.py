@@ -201,7 +201,7 @@ def _products(segment: Segment, offsets: Offsets, vector: FloatRows) -> FloatRow
     first, last = int(offsets[0]), int(offsets[-1])
     span = last + 1 - first
     if len(offsets) < _GATHER_FRACTION * span:
-        return np.asarray(segment.vectors[offsets] @ vector)
+        return np.asarray(segment.vectors.take(offsets, axis=0) @ vector)
     products = segment.vectors[first : last + 1] @ vector
     return np.asarray(products if len(offsets) == span else products[offsets - first])
 
