@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langchain_hfendpoint.local._pinecone import data_plane as plane
+from langchain_hfendpoint.local._pinecone import namespaces
 from langchain_hfendpoint.local._pinecone.config import IndexConfig
 from langchain_hfendpoint.local._pinecone.directory import Directory
 from langchain_hfendpoint.local._pinecone.index import Index
@@ -226,7 +227,7 @@ def test_the_unnamed_namespace_has_two_names_and_is_echoed_as_asked(index: Index
     old = ask(plane.describe_index_stats, index, version="2025-04")
     new = ask(plane.describe_index_stats, index, version="2025-10")
     assert (list(old["namespaces"]), list(new["namespaces"])) == ([""], ["__default__"])
-    assert ask(plane.list_namespaces, index)["namespaces"] == [
+    assert ask(namespaces.list_namespaces, index)["namespaces"] == [
         {"name": "__default__", "record_count": 1}
     ]
 
@@ -269,19 +270,19 @@ def test_fetch_by_metadata_goes_page_by_page(index: Index) -> None:
 
 def test_namespaces_are_made_described_and_deleted(index: Index) -> None:
     schema = {"fields": {"genre": {"filterable": True}}}
-    made = ask(plane.create_namespace, index, {"name": "n", "schema": schema})
+    made = ask(namespaces.create_namespace, index, {"name": "n", "schema": schema})
     assert made == {"name": "n", "record_count": 0, "schema": schema}
     with pytest.raises(WireError) as conflict:
-        ask(plane.create_namespace, index, {"name": "n"})
+        ask(namespaces.create_namespace, index, {"name": "n"})
     assert conflict.value.status == 409
-    assert ask(plane.describe_namespace, index, path={"namespace": "n"}) == made
-    ask(plane.delete_namespace, index, path={"namespace": "n"})
-    for operation in (plane.delete_namespace, plane.describe_namespace):
+    assert ask(namespaces.describe_namespace, index, path={"namespace": "n"}) == made
+    ask(namespaces.delete_namespace, index, path={"namespace": "n"})
+    for operation in (namespaces.delete_namespace, namespaces.describe_namespace):
         with pytest.raises(WireError, match="Namespace not found") as missing:
             ask(operation, index, path={"namespace": "n"})
         assert (missing.value.status, missing.value.data_body()["code"]) == (404, 5)
     with pytest.raises(WireError, match="__default__"):
-        ask(plane.create_namespace, index, {"name": "__default__"})
+        ask(namespaces.create_namespace, index, {"name": "__default__"})
 
 
 @pytest.mark.parametrize(
@@ -355,7 +356,7 @@ def test_a_write_nobody_waits_for_any_more_does_no_harm(index: Index) -> None:
     go_on.set()
     slow.result(timeout=30)
     ask(plane.upsert, index, vector())
-    names = [item["name"] for item in ask(plane.list_namespaces, index)["namespaces"]]
+    names = [item["name"] for item in ask(namespaces.list_namespaces, index)["namespaces"]]
     assert names == ["__default__"]
 
 

@@ -10,7 +10,7 @@ import pytest
 from langchain_hfendpoint.errors import LocalServerError
 from langchain_hfendpoint.local import pinecone as local
 from langchain_hfendpoint.local._pinecone import data_plane as plane
-from langchain_hfendpoint.local._pinecone import files
+from langchain_hfendpoint.local._pinecone import files, namespaces
 from langchain_hfendpoint.local._pinecone.config import IndexConfig
 from langchain_hfendpoint.local._pinecone.database import Database
 from langchain_hfendpoint.local._pinecone.directory import Directory
@@ -149,7 +149,7 @@ def test_a_dump_restored_elsewhere_holds_the_same(tmp_path: Path) -> None:
             sparse,
             {"vectors": [{"id": "s", "sparseValues": {"indices": [7, 3], "values": [0.5, 1.0]}}]},
         )
-        ask(plane.create_namespace, dense, {"name": "empty"})
+        ask(namespaces.create_namespace, dense, {"name": "empty"})
         before = {name: content(directory.get(name)) for name in directory.names()}
         assert local.dump(tmp_path / "old", tmp_path / "all.parquet") == 504  # beside the server
     assert local.restore(tmp_path / "all.parquet", tmp_path / "new") == 504

@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from langchain_hfendpoint.local._pinecone import data_plane as plane
 from langchain_hfendpoint.local._pinecone import index as index_module
+from langchain_hfendpoint.local._pinecone import namespaces
 from langchain_hfendpoint.local._pinecone.config import IndexConfig
 from langchain_hfendpoint.local._pinecone.directory import Directory
 from langchain_hfendpoint.local._pinecone.filters import compile_filter, matches
@@ -108,7 +109,7 @@ class Machine(RuleBasedStateMachine):
     @rule(namespace=NAMESPACES)
     def delete_namespace(self, namespace: str) -> None:
         try:
-            ask(plane.delete_namespace, self.index, path={"namespace": namespace})
+            ask(namespaces.delete_namespace, self.index, path={"namespace": namespace})
         except WireError as error:
             assert (error.status, namespace in self.model) == (404, False)  # noqa: PT017
         else:

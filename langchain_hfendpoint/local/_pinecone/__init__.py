@@ -18,7 +18,9 @@ Floors, each importing only from those above it in this list:
     dump        a directory as one Parquet file, and back
     fields      JSON bodies field by field
     requests    records, ids and vectors of the data plane as typed values
-    data_plane  each operation from its request to its answer, without any network
+    calls       what comes to the data plane and goes from it
+    namespaces  namespaces: listed, described, made and deleted by their names
+    data_plane  records: each operation from its request to its answer, without any network
     control     bodies of the control plane, in the API versions of 2025 and 2026
     faults      faults on purpose
     app         routes, keys, headers

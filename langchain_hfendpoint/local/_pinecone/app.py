@@ -20,8 +20,8 @@ import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from langchain_hfendpoint.local._pinecone import control, data_plane
-from langchain_hfendpoint.local._pinecone.data_plane import Answer, Call, Write
+from langchain_hfendpoint.local._pinecone import control, data_plane, namespaces
+from langchain_hfendpoint.local._pinecone.calls import Answer, Call, Write
 from langchain_hfendpoint.local._pinecone.directory import Directory
 from langchain_hfendpoint.local._pinecone.faults import Faults
 from langchain_hfendpoint.local._pinecone.fields import Fields
@@ -45,15 +45,15 @@ _READS: Final[dict[tuple[str, str], Callable[[Call], Answer]]] = {
     ("GET", "/vectors/list"): data_plane.list_vectors,
     ("POST", "/describe_index_stats"): data_plane.describe_index_stats,
     ("GET", "/describe_index_stats"): data_plane.describe_index_stats,
-    ("GET", "/namespaces"): data_plane.list_namespaces,
-    ("GET", "/namespaces/{namespace}"): data_plane.describe_namespace,
+    ("GET", "/namespaces"): namespaces.list_namespaces,
+    ("GET", "/namespaces/{namespace}"): namespaces.describe_namespace,
 }
 _WRITES: Final[dict[tuple[str, str], Callable[[Call], Write]]] = {
     ("POST", "/vectors/upsert"): data_plane.upsert,
     ("POST", "/vectors/update"): data_plane.update,
     ("POST", "/vectors/delete"): data_plane.delete,
-    ("POST", "/namespaces"): data_plane.create_namespace,
-    ("DELETE", "/namespaces/{namespace}"): data_plane.delete_namespace,
+    ("POST", "/namespaces"): namespaces.create_namespace,
+    ("DELETE", "/namespaces/{namespace}"): namespaces.delete_namespace,
 }
 
 

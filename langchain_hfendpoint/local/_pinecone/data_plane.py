@@ -1,21 +1,26 @@
-"""The data plane: each operation from its request to its answer, without any network."""
+"""Records: each operation from its request to its answer, without any network."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import orjson
 
 from langchain_hfendpoint.local._pinecone import operations, reading
+from langchain_hfendpoint.local._pinecone.calls import (
+    Answer,
+    Call,
+    Write,
+    page_limit,
+    paged,
+    read_token,
+)
 from langchain_hfendpoint.local._pinecone.fields import Fields
 from langchain_hfendpoint.local._pinecone.filters import Filter, compile_filter
-from langchain_hfendpoint.local._pinecone.index import Index, Transaction
+from langchain_hfendpoint.local._pinecone.index import Index
 from langchain_hfendpoint.local._pinecone.memory import Namespace, Snapshot, Sparse
 from langchain_hfendpoint.local._pinecone.metadata import clean_metadata
 from langchain_hfendpoint.local._pinecone.reading import Record
@@ -35,49 +40,9 @@ from langchain_hfendpoint.local._pinecone.wire import (
     MAX_RESULT_BYTES,
     UNNAMED_NAMESPACE,
     invalid,
-    not_found,
 )
 
 _USAGE = {"readUnits": 1}
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request to an index.
-
-    Attributes:
-        index: The index.
-        version: API version the client speaks, such as `"2025-10"`.
-        path: Variable parts of the path.
-        query: Query parameters; the values of each, in order.
-        body: The body, undecoded.
-    """
-
-    index: Index
-    version: str
-    path: Mapping[str, str] = field(default_factory=dict)
-    query: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    body: bytes = b""
-
-    def parameter(self, name: str, default: str = "") -> str:
-        """Give a query parameter."""
-        return next(iter(self.query.get(name, ())), default)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What was read, and the commit it shows."""
-
-    body: dict[str, Any]
-    lsn: int
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """What is to be committed, and how the outcome is answered."""
-
-    operation: Callable[[Transaction], Any]
-    answer: Callable[[Any], dict[str, Any]] = lambda _: {}
 
 
 def upsert(call: Call) -> Write:
@@ -144,7 +109,7 @@ def fetch_by_metadata(call: Call) -> Answer:
     limit = MAX_PAGE if limit is None else limit
     if not 1 <= limit <= 10_000:
         raise invalid(f"Invalid request: limit must be between 1 and 10000, but got {limit}")
-    after = _read_token(body.text("paginationToken"))
+    after = read_token(body.text("paginationToken"))
     with call.index.reading() as moment:
         namespace = call.index.namespace(stored, moment.snapshot)
         records: list[Record] = []
@@ -158,7 +123,7 @@ def fetch_by_metadata(call: Call) -> Answer:
                 after=_row(after),
             )
     return Answer(
-        _paged(_vectors(records, name), None if end is None else str(end)), moment.snapshot.lsn
+        paged(_vectors(records, name), None if end is None else str(end)), moment.snapshot.lsn
     )
 
 
@@ -166,8 +131,8 @@ def list_vectors(call: Call) -> Answer:
     """`GET /vectors/list`."""
     name = call.parameter("namespace")
     stored = stored_namespace(name)
-    limit = _limit(call)
-    after = _read_token(call.parameter("paginationToken"))
+    limit = page_limit(call)
+    after = read_token(call.parameter("paginationToken"))
     with call.index.reading() as moment:
         namespace = call.index.namespace(stored, moment.snapshot)
         ids: list[str] = []
@@ -177,7 +142,7 @@ def list_vectors(call: Call) -> Answer:
                 namespace, moment, prefix=call.parameter("prefix"), after=after, limit=limit
             )
     body = {"vectors": [{"id": id_} for id_ in ids], "namespace": name, "usage": _USAGE}
-    return Answer(_paged(body, ids[-1] if more else None), moment.snapshot.lsn)
+    return Answer(paged(body, ids[-1] if more else None), moment.snapshot.lsn)
 
 
 def update(call: Call) -> Write:
@@ -259,53 +224,6 @@ def describe_index_stats(call: Call) -> Answer:
     if not config.sparse:
         body["dimension"] = config.dimension
     return Answer(body, moment.snapshot.lsn)
-
-
-def list_namespaces(call: Call) -> Answer:
-    """`GET /namespaces`."""
-    limit = _limit(call)
-    prefix = call.parameter("prefix")
-    after = _read_token(call.parameter("paginationToken"))
-    with call.index.reading() as moment:
-        found = sorted(
-            (namespace.name or UNNAMED_NAMESPACE, namespace)
-            for namespace in call.index.namespaces(moment.snapshot)
-            if (namespace.name or UNNAMED_NAMESPACE).startswith(prefix)
-        )
-        later = [pair for pair in found if pair[0] > after]
-        page = [_namespace(namespace, moment.snapshot) for _, namespace in later[:limit]]
-    body = {"namespaces": page, "total_count": len(found)}
-    return Answer(
-        _paged(body, later[limit - 1][0] if len(later) > limit else None), moment.snapshot.lsn
-    )
-
-
-def describe_namespace(call: Call) -> Answer:
-    """`GET /namespaces/{namespace}`."""
-    stored = stored_namespace(call.path["namespace"])
-    with call.index.reading() as moment:
-        namespace = call.index.namespace(stored, moment.snapshot)
-        if namespace is None:
-            raise not_found("Namespace not found")
-        return Answer(_namespace(namespace, moment.snapshot), moment.snapshot.lsn)
-
-
-def create_namespace(call: Call) -> Write:
-    """`POST /namespaces`."""
-    body = Fields.parse(call.body)
-    name = body.text("name")
-    if not stored_namespace(name):
-        raise invalid(f"Namespace name must be 1 to 512 characters and not '{UNNAMED_NAMESPACE}'")
-    schema = _schema(body.inner("schema"))
-    described: dict[str, Any] = {"name": name, "record_count": 0}
-    if schema is not None:
-        described["schema"] = schema
-    return Write(operations.create_namespace(name, schema), lambda _: described)
-
-
-def delete_namespace(call: Call) -> Write:
-    """`DELETE /namespaces/{namespace}`."""
-    return Write(operations.drop_namespace(stored_namespace(call.path["namespace"])))
 
 
 def encode(body: Mapping[str, Any]) -> bytes:
@@ -390,28 +308,6 @@ def _vectors(records: list[Record], name: str) -> dict[str, Any]:
     }
 
 
-def _namespace(namespace: Namespace, snapshot: Snapshot) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "name": namespace.name or UNNAMED_NAMESPACE,
-        "record_count": namespace.count(snapshot),
-    }
-    if namespace.schema is not None:
-        body["schema"] = namespace.schema
-    return body
-
-
-def _schema(raw: Fields | None) -> dict[str, object] | None:
-    if raw is None:
-        return None
-    fields = raw.get("fields")
-    if not isinstance(fields, dict) or not all(
-        isinstance(options, dict) and options.get("filterable") is True
-        for options in fields.values()
-    ):
-        raise invalid("Invalid schema: every field must be declared as {'filterable': true}")
-    return {"fields": {name: {"filterable": True} for name in fields}}
-
-
 def _filter(body: Fields) -> Filter | None:
     raw = body.get("filter")
     return None if raw is None or raw == {} else compile_filter(raw)
@@ -424,28 +320,7 @@ def _required_filter(body: Fields) -> Filter:
     return filter_
 
 
-def _limit(call: Call) -> int:
-    text = call.parameter("limit", str(MAX_PAGE))
-    if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= MAX_PAGE:
-        raise invalid(f"Invalid request: limit must be between 1 and {MAX_PAGE}, but got '{text}'")
-    return int(text)
-
-
-def _paged(body: dict[str, Any], end: str | None) -> dict[str, Any]:
-    """Add where the next page begins; on the last page there is no such field."""
-    if end is not None:
-        body["pagination"] = {"next": base64.urlsafe_b64encode(end.encode()).decode()}
-    return body
-
-
 def _row(token: str) -> int:
     if not re.fullmatch("[0-9]{0,18}", token):
         raise invalid("Invalid pagination token")
     return int(token or 0)
-
-
-def _read_token(token: str) -> str:
-    try:
-        return base64.b64decode(token, altchars=b"-_", validate=True).decode()
-    except (binascii.Error, ValueError) as error:
-        raise invalid("Invalid pagination token") from error
