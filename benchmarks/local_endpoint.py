@@ -4,8 +4,19 @@ Measures the bare runtime on batches sorted by length, and the server over HTTP 
 1, 8 and 32 texts in arrival order, 64 in flight. A machine's speed wavers by more than what is to
 be seen, so each rate over HTTP is compared with one of the bare runtime, at its best batch size,
 right before it, and the median of these ratios counts. Also the time from start to the first
-answer, and the server's memory. With `--peers PYTHON`, the interpreter of an environment with
-sentence-transformers and hf-serve, those run on the same texts.
+answer, and the server's memory.
+
+With `--peers PYTHON`, the interpreter of an environment with sentence-transformers and hf-serve,
+those run on the first thousand texts, and the server on the same before and after each of them:
+
+* hf-serve with requests of 32 texts.
+* sentence-transformers in its own process without HTTP, called once with all texts, which it sorts
+  by length, in batches of 32, 64 and 128. The server gets requests of 32 in arrival order.
+* sentence-transformers as an app calls it whose texts come 32, 8 or 1 at a time: in arrival order,
+  one call for each. The server gets requests of as many.
+
+The figure of sentence-transformers is its best of two runs of each of these with one call at a time
+on all cores, and with a call at a time on each core.
 
     python benchmarks/local_endpoint.py ../shared/data/snli/validation.parquet
 """
@@ -23,6 +34,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import cast
@@ -37,15 +49,33 @@ from langchain_hfendpoint.local._endpoint.runtime import CTranslate2Runtime, poo
 from langchain_hfendpoint.local._endpoint.tokenizing import TextInput, TextTokenizer
 
 IN_FLIGHT = 64
+REQUEST_SIZES = (32, 8, 1)
 SENTENCE_TRANSFORMERS = """
-import json, sys, time
+import itertools, json, sys, time
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
 from sentence_transformers import SentenceTransformer
+
 model = SentenceTransformer(sys.argv[1], device="cpu")
+size, cores = map(int, sys.argv[2:])
 texts = json.load(sys.stdin)
-model.encode(texts[:64], batch_size=32)
-start, cpu = time.perf_counter(), time.process_time()
-model.encode(texts, batch_size=32)
-print(time.perf_counter() - start, time.process_time() - cpu)
+for callers, batch in itertools.product({1, cores}, [size] if size else [32, 64, 128]):
+    if size:
+        calls = [texts[start : start + size] for start in range(0, len(texts), size)]
+    else:
+        calls = [texts[start::callers] for start in range(callers)]
+
+    def encode(call):
+        model.encode(call, batch_size=batch, show_progress_bar=False)
+
+    threads = cores // callers
+    with ThreadPoolExecutor(callers, initializer=torch.set_num_threads, initargs=[threads]) as pool:
+        list(pool.map(encode, [call[:32] for call in calls[: 2 * callers]]))
+        for _ in range(2):
+            start, cpu = time.perf_counter(), time.process_time()
+            list(pool.map(encode, calls))
+            print(time.perf_counter() - start, time.process_time() - cpu)
 """
 
 
@@ -217,15 +247,16 @@ def hf_serve(python: str, directory: Path) -> Iterator[tuple[subprocess.Popen[by
 
 
 def sentence_transformers(
-    python: str, directory: Path, texts: Sequence[str], *, cores: int
+    python: str, directory: Path, texts: Sequence[str], *, size: int, cores: int
 ) -> Rate:
-    """Give the rate of sentence-transformers, which sorts the texts itself."""
-    command = [python, "-c", SENTENCE_TRANSFORMERS, str(directory)]
+    """Give the best rate of sentence-transformers, called with `size` texts; 0 is all of them."""
+    command = [python, "-c", SENTENCE_TRANSFORMERS, str(directory), str(size), str(cores)]
     done = subprocess.run(
         command, input=json.dumps(texts), capture_output=True, text=True, check=True
     )
-    took, cpu = map(float, done.stdout.split()[-2:])
-    return Rate(len(texts) / took, cores * len(texts) / cpu)
+    seconds = [tuple(map(float, line.split())) for line in done.stdout.splitlines()]
+    walls, cpus = zip(*seconds, strict=True)
+    return Rate(len(texts) / min(walls), cores * len(texts) / min(cpus))
 
 
 @click.command()
@@ -243,21 +274,19 @@ def main(data: str, count: int, rounds: int, peers: str | None) -> None:
 
     bare = bare_runtime(texts, cores=cores)
     best = best_batch(bare, rounds=rounds)
-    ours: list[Rate] = []
     with LocalEndpoint(max_concurrent_requests=IN_FLIGHT * 32) as endpoint:
         over_http(endpoint, endpoint.url, texts[:640], size=32, cores=cores)
-        for size in (32, 8, 1):
+        for size in REQUEST_SIZES:
             pairs = [
                 (bare(best), over_http(endpoint, endpoint.url, texts, size=size, cores=cores))
                 for _ in range(rounds)
             ]
             report(f"HTTP, {size} a request", pairs)
-            ours = ours or [rate for _, rate in pairs]
         print(f"memory under load {memory(endpoint.pid):.0f} MB")
     if peers is None:
         print("peers not measured: --peers PYTHON, with sentence-transformers and hf-serve there")
         return
-    compare(peers, texts, ours, cores=cores)
+    compare(peers, texts[:1000], cores=cores)
 
 
 def best_batch(bare: Callable[[int], Rate], *, rounds: int) -> int:
@@ -278,17 +307,29 @@ def report(name: str, pairs: Sequence[tuple[Rate, Rate]]) -> None:
     print(f"{name:22s}{texts:7.0f} texts/s{wall:6.0%} of bare ({cpu:.0%} by CPU time)")
 
 
-def compare(python: str, texts: Sequence[str], ours: Sequence[Rate], *, cores: int) -> None:
-    """Print how many times as fast as each peer the server is."""
+def compare(python: str, texts: Sequence[str], *, cores: int) -> None:
+    """Print how many times as fast as each peer the server is, measured before and after it."""
     directory = locate().directory
-    some = texts[:1000]
-    theirs = {"sentence-transformers": sentence_transformers(python, directory, some, cores=cores)}
-    with hf_serve(python, directory) as (process, url):
-        theirs["hf-serve, 32 a request"] = over_http(process, url, some, size=32, cores=cores)
-    for name, rate in theirs.items():
-        wall = median(one.wall for one in ours) / rate.wall
-        cpu = median(one.cpu for one in ours) / rate.cpu
-        print(f"{name:22s}{rate.wall:7.0f} texts/s: we are {wall:.1f}x ({cpu:.1f}x by CPU time)")
+    with LocalEndpoint(max_concurrent_requests=IN_FLIGHT * 32) as endpoint:
+        over_http(endpoint, endpoint.url, texts[:640], size=32, cores=cores)
+
+        def against(name: str, size: int, measure: Callable[[], Rate]) -> None:
+            before = over_http(endpoint, endpoint.url, texts, size=size, cores=cores)
+            theirs = measure()
+            after = over_http(endpoint, endpoint.url, texts, size=size, cores=cores)
+            wall = (before.wall + after.wall) / 2 / theirs.wall
+            cpu = (before.cpu + after.cpu) / 2 / theirs.cpu
+            print(
+                f"{name:46s}{theirs.wall:5.0f} texts/s: we are {wall:.1f}x ({cpu:.1f}x by CPU time)"
+            )
+
+        for size in (0, *REQUEST_SIZES):
+            calls = f"{size} a call, as they come" if size else "all in one call"
+            run = partial(sentence_transformers, python, directory, texts, size=size, cores=cores)
+            against(f"sentence-transformers, {calls}", size or max(REQUEST_SIZES), run)
+        with hf_serve(python, directory) as (process, url):
+            run = partial(over_http, process, url, texts, size=32, cores=cores)
+            against("hf-serve, 32 a request", 32, run)
 
 
 if __name__ == "__main__":
