@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from time import perf_counter, sleep
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 
 _NO_ROW: Float32 = np.empty(0, np.float32)
 _TOKENIZE_AT_ONCE = 64
-# Share of the time that a batch took. It bounds what lingering in vain costs.
-_LINGER = 0.1
-_LOOK_EVERY = 0.0005
 
 
 @dataclass(slots=True)
@@ -190,24 +187,9 @@ class Engine:
             if jobs:
                 self._tokenize(jobs)
             else:
-                start = perf_counter()
                 self._compute(batch)
                 with self._something:
                     self._computing -= len(batch)
-                self._linger(len(batch), seconds=(perf_counter() - start) * _LINGER)
-
-    def _linger(self, answered: int, *, seconds: float) -> None:
-        """Give those who have just been answered the time to ask again.
-
-        Else the first few of them would make a small batch, which costs more a text.
-        """
-        deadline = perf_counter() + seconds
-        while perf_counter() < deadline:
-            with self._something:
-                arrived = sum(len(job.inputs) for job in self._arrived)
-                if arrived + len(self._waiting) >= answered:
-                    return
-            sleep(_LOOK_EVERY)
 
     def _tokenize(self, jobs: Sequence[_Job]) -> None:
         start = perf_counter()
