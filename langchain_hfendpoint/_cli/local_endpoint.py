@@ -17,12 +17,13 @@ from langchain_hfendpoint.local._endpoint.settings import (
     TEIVersion,
 )
 from langchain_hfendpoint.local._faults import Faults, fault_options, parse_rates
+from langchain_hfendpoint.local._malloc import keep_freed_memory
 from langchain_hfendpoint.local._process import API_KEY_VARIABLE, require_key_beyond_loopback, serve
 
 if TYPE_CHECKING:
     from langchain_hfendpoint.local._endpoint.runtime import Dtype
 
-_SWITCH_INTERVAL = 0.0005
+_SWITCH_INTERVAL = 0.0001
 _COUNT = click.IntRange(min=1)
 
 
@@ -123,6 +124,7 @@ def endpoint(
     )
     # Workers hold the interpreter for moments only, and must not wait 5 ms for each of them.
     sys.setswitchinterval(_SWITCH_INTERVAL)
+    keep_freed_memory()
     app = make_application(options, api_key=api_key)
     serve(
         app,

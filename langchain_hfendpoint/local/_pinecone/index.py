@@ -22,16 +22,11 @@ from typing import Final, Generic, TypeVar, cast
 
 import numpy as np
 
+from langchain_hfendpoint.local._malloc import give_back_freed_memory
 from langchain_hfendpoint.local._pinecone.columns import ColumnCache
 from langchain_hfendpoint.local._pinecone.config import IndexConfig
 from langchain_hfendpoint.local._pinecone.database import Database
-from langchain_hfendpoint.local._pinecone.memory import (
-    FloatRows,
-    Namespace,
-    Snapshot,
-    Sparse,
-    give_back_freed_memory,
-)
+from langchain_hfendpoint.local._pinecone.memory import FloatRows, Namespace, Snapshot, Sparse
 from langchain_hfendpoint.local._pinecone.reading import Moment
 from langchain_hfendpoint.local._pinecone.wire import WireError, not_found
 

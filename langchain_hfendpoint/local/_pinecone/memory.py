@@ -11,11 +11,9 @@ Only one thread, the index's writer, calls the methods that change something.
 from __future__ import annotations
 
 import bisect
-import ctypes
 import itertools
 import mmap
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -348,14 +346,3 @@ def _matrix(rows: int, columns: int) -> FloatRows:
 
 def _mostly_dead(segment: Segment) -> bool:
     return segment.dead * 2 >= segment.filled
-
-
-def give_back_freed_memory() -> None:
-    """Have the C library return what was freed to the system; glibc keeps 80 MB after bulk inserts.
-
-    A smaller mmap threshold would keep it from growing, but costs a fifth of the inserts.
-    """
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
-        if trim is not None:
-            trim(0)
