@@ -23,16 +23,17 @@ on all cores, and with a call at a time on each core.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
+import re
+import selectors
 import socket
 import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -50,6 +51,8 @@ from langchain_hfendpoint.local._endpoint.tokenizing import TextInput, TextToken
 
 IN_FLIGHT = 64
 REQUEST_SIZES = (32, 8, 1)
+_MOST_AT_ONCE = 1 << 20
+_LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
 SENTENCE_TRANSFORMERS = """
 import itertools, json, sys, time
 from concurrent.futures import ThreadPoolExecutor
@@ -87,46 +90,29 @@ class Rate:
     cpu: float
 
 
-class Connection(asyncio.Protocol):
-    """A client that costs next to nothing: it sends what is ready, and counts what comes.
+class Answers:
+    """Counts what comes over one connection; anything more would cost the server its share.
 
     Args:
-        requests: Requests that are still to be sent, from the end.
+        connection: The connection.
     """
 
-    def __init__(self, requests: list[bytes]) -> None:
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._requests = requests
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
         self._missing = 0
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection."""
-        self._transport = cast("asyncio.WriteTransport", transport)
-
-    def send(self) -> None:
-        """Send the next request, if there is one."""
-        if self._requests:
-            self._transport.write(self._requests.pop())
-        else:
-            self.done.set_result(None)
-
-    def data_received(self, data: bytes) -> None:
-        """Count what has come of an answer; its head comes in one piece."""
-        if not self._missing:
-            head, _, body = data.partition(b"\r\n\r\n")
+    def read(self) -> bool:
+        """Take what has come; tell whether an answer is complete."""
+        data = self._connection.recv(_MOST_AT_ONCE)
+        if not data:
+            raise click.ClickException("the server hung up")
+        if not self._missing:  # the head comes in one piece
+            head, _, data = data.partition(b"\r\n\r\n")
             if not head.startswith(b"HTTP/1.1 200"):
-                self.done.set_exception(click.ClickException(f"the server says {head.decode()}"))
-                return
-            self._missing = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-            data = body
+                raise click.ClickException(f"the server says {head.decode()}")
+            self._missing = int(_LENGTH.search(head)[1])  # type: ignore[index]
         self._missing -= len(data)
-        if not self._missing:
-            self.send()
-
-    def connection_lost(self, error: Exception | None) -> None:
-        """Stop waiting for an answer that cannot come any more."""
-        if not self.done.done():
-            self.done.set_exception(error or click.ClickException("the server hung up"))
+        return not self._missing
 
 
 def bare_runtime(texts: Sequence[str], *, cores: int) -> Callable[[int], Rate]:
@@ -167,31 +153,28 @@ def over_http(
 
 def send_all(url: str, texts: Sequence[str], *, size: int) -> float:
     """Send all texts in requests of `size`, 64 in flight; give the seconds it took."""
-    address = url.removeprefix("http://")
+    host, port = url.removeprefix("http://").split(":")
     requests = []
     for start in range(0, len(texts), size):
         body = json.dumps({"inputs": texts[start : start + size]}).encode()
-        head = f"POST / HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n"
+        head = f"POST / HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: application/json\r\n"
         requests.append(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-
-    async def run() -> float:
-        host, port = address.split(":")
-        loop = asyncio.get_running_loop()
-        made = [
-            await loop.create_connection(lambda: Connection(requests), host, int(port))
-            for _ in range(IN_FLIGHT)
-        ]
-        start = time.perf_counter()
-        for _, connection in made:
-            connection.send()
-        await asyncio.gather(*(connection.done for _, connection in made))
-        took = time.perf_counter() - start
-        for transport, _ in made:
-            transport.close()
-        return took
-
     requests.reverse()
-    return asyncio.run(run())
+    with selectors.DefaultSelector() as waiting, ExitStack() as connections:
+        for _ in range(min(IN_FLIGHT, len(requests))):
+            connection = connections.enter_context(socket.create_connection((host, int(port))))
+            waiting.register(connection, selectors.EVENT_READ, Answers(connection))
+        begin = time.perf_counter()
+        left = len(requests)
+        for key in waiting.get_map().values():
+            cast("socket.socket", key.fileobj).sendall(requests.pop())
+        while left:
+            for key, _ in waiting.select():
+                if key.data.read():
+                    left -= 1
+                    if requests:
+                        cast("socket.socket", key.fileobj).sendall(requests.pop())
+        return time.perf_counter() - begin
 
 
 def first_answer() -> tuple[float, float]:
