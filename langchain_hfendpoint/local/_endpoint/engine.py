@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _NO_ROW: Float32 = np.empty(0, np.float32)
 _TOKENIZE_AT_ONCE = 64
+# Any batch costs as much as three to four texts besides its own.
+_PATIENCE_SECONDS = 0.008
 
 
 @dataclass(slots=True)
@@ -164,6 +166,7 @@ class Engine:
             thread.join()
 
     def _work(self) -> None:
+        deadline: float | None = None
         while True:
             jobs: list[_Job] = []
             batch: list[_Text] = []
@@ -179,10 +182,16 @@ class Engine:
                         count += len(jobs[-1].inputs)
                 else:
                     # What there is, is shared evenly between the workers.
-                    share = -(-(len(self._waiting) + self._computing) // len(self._threads))
-                    batch = self._waiting.take(
-                        max_texts=min(share, self._max_texts), max_tokens=self._max_tokens
-                    )
+                    everything = len(self._waiting) + self._computing
+                    share = min(-(-everything // len(self._threads)), self._max_texts)
+                    if 2 * len(self._waiting) < share:
+                        # Others compute most of it; those just answered may be about to ask again.
+                        deadline = deadline or perf_counter() + _PATIENCE_SECONDS
+                        if (left := deadline - perf_counter()) > 0:
+                            self._something.wait(left)
+                            continue
+                    deadline = None
+                    batch = self._waiting.take(max_texts=share, max_tokens=self._max_tokens)
                     self._computing += len(batch)
             if jobs:
                 self._tokenize(jobs)
