@@ -102,6 +102,45 @@ async def test_requests_that_wait_share_batches_of_like_length(engine, echo):
     assert sum(map(len, echo.batches)) == 10
 
 
+class HeldUp(Echo):
+    """A runtime that holds up batches with a text of a given number of tokens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: dict[int, threading.Event] = {}
+
+    def forward(self, token_ids: Sequence[Sequence[int]]) -> np.ndarray:
+        self.entered.release()
+        for length in {len(ids) for ids in token_ids} & self.held.keys():
+            self.held[length].wait(timeout=30)
+        return super().forward(token_ids)
+
+
+async def test_a_text_beside_a_long_batch_is_answered_without_waiting_for_its_end(parts):
+    runtime = HeldUp()
+    first, long, short = "on the grass", "a man is running", "man"
+    for text in (first, long):
+        runtime.held[len(parts[1].encode(inputs([text]))[0])] = threading.Event()
+    release_first, release_long = runtime.held.values()
+    engine = Engine(*parts, runtime, workers=2, max_batch_texts=8, max_batch_tokens=64)
+    try:
+        blocker = asyncio.create_task(engine.embed(inputs([first])))
+        await asyncio.to_thread(runtime.entered.acquire, timeout=30)
+        # The other worker takes the long ones; the short ones are for whoever is free first.
+        mixed = asyncio.create_task(engine.embed(inputs([long] * 5 + [short] * 3)))
+        await asyncio.to_thread(runtime.entered.acquire, timeout=30)
+        release_first.set()
+        await blocker
+        await asyncio.wait_for(engine.embed(inputs([short])), timeout=20)
+        assert not mixed.done()
+        release_long.set()
+        assert np.round((await mixed).rows).tolist() == expected(parts, [long] * 5 + [short] * 3)
+    finally:
+        for event in runtime.held.values():
+            event.set()
+        engine.close()
+
+
 async def test_a_failing_model_refuses_the_request_and_serves_the_next(engine, echo, parts):
     echo.error = RuntimeError("out of memory")
     with pytest.raises(RefusalError, match="Backend error: out of memory") as caught:
