@@ -4,7 +4,7 @@ Measures acknowledged inserts a second, the time to reopen, top-5 latency (media
 percentile) with and without a filter that 3 % of the records satisfy, the share of the true five
 nearest among the answers (recall), and resident memory. Vectors are drawn around 1,000 centers, as
 sentences gather around topics. Chroma's index is approximate: it is measured as it comes, and with
-an `ef_search` of all records, which promises the true five as the others do.
+an `ef_search` of all records, which leaves out nothing that its graph reaches.
 
     python benchmarks/local_pinecone.py                      # 500,000 x 384, ours alone
     python benchmarks/local_pinecone.py --peers --peer-records 20000
@@ -283,7 +283,7 @@ def measure_lancedb(records: int, folder: Path) -> list[Figures]:
 
 
 def measure_chroma(records: int, folder: Path) -> list[Figures]:
-    """Chroma's persistent client, as it comes and with the `ef_search` that is sure to find all."""
+    """Chroma's persistent client, as it comes and with an `ef_search` of all records."""
     import chromadb
     from chromadb.api.shared_system_client import SharedSystemClient
 
@@ -305,7 +305,7 @@ def measure_chroma(records: int, folder: Path) -> list[Figures]:
     SharedSystemClient.clear_system_cache()
     collection = chromadb.PersistentClient(str(folder)).get_collection("bench")
     plain, filtered = _ask_chroma(collection)
-    name = "Chroma, exact"
+    name = "Chroma, ef all"
     return [*found, Figures(name, records, insert, reopen, plain, filtered, memory)]
 
 
