@@ -69,5 +69,19 @@ def test_of_equals_in_all_blocks_the_oldest_come_first() -> None:
         assert [match.offset for match in found] == list(range(7))
 
 
+@pytest.mark.parametrize("metric", ["cosine", "dotproduct", "euclidean"])
+def test_blocks_with_and_without_tiny_vectors_are_compared_on_one_scale(metric: Any) -> None:
+    generator = np.random.default_rng(7)
+    rows = generator.standard_normal((ROWS, DIMENSION)).astype(np.float32)
+    rows[0] *= np.float32(1e-20)  # the first block is scored exactly, the others by estimate
+    vector = 100 * rows[1]
+    segment = Segment(ROWS, DIMENSION)
+    segment.append(np.arange(ROWS), [str(row) for row in range(ROWS)], rows, None)
+    found = top_k([(segment, np.arange(ROWS))], Query(metric, vector, None, 5))
+    scores = exact_scores(rows, vector, metric)
+    best = np.argsort(scores if metric == "euclidean" else -scores, kind="stable")[:5]
+    assert [match.offset for match in found] == best.tolist()
+
+
 def test_nothing_is_found_among_nothing() -> None:
     assert top_k([], Query("cosine", np.ones(DIMENSION, dtype=np.float32), None, 5)) == []

@@ -178,11 +178,12 @@ def _estimate(segment: Segment, offsets: Offsets, query: Query) -> _Estimate:
     products = _products(segment, offsets, query.vector)
     # Error of a float32 dot product of n terms, in any order of summation: n u |a| |b|.
     relative = (query.vector.size + 4) * _UNIT_ROUNDOFF
+    # On the scale of `_exact`, since another block may have been scored by it.
     if query.metric == "cosine":
-        products /= norms
-        return offsets, products, 2.0 * relative * length
+        products /= norms * np.float32(length)
+        return offsets, products, 2.0 * relative
     if query.metric == "euclidean":
-        goodness = 2.0 * products - norms * norms
+        goodness = 2.0 * products - norms * norms - np.float32(length * length)
         return offsets, goodness, 2.0 * relative * (longest + length) ** 2
     if query.sparse is None:
         return offsets, products, relative * longest * length
