@@ -26,10 +26,13 @@ class Echo:
         self.free.set()
         self.entered = threading.Semaphore(0)
         self.error: Exception | None = None
+        self.held: dict[int, threading.Event] = {}  # by the tokens of a text in the batch
 
     def forward(self, token_ids: Sequence[Sequence[int]]) -> np.ndarray:
         self.entered.release()
         self.free.wait(timeout=30)
+        for length in {len(ids) for ids in token_ids} & self.held.keys():
+            self.held[length].wait(timeout=30)
         if self.error is not None:
             raise self.error
         self.batches.append([len(ids) for ids in token_ids])
@@ -102,22 +105,8 @@ async def test_requests_that_wait_share_batches_of_like_length(engine, echo):
     assert sum(map(len, echo.batches)) == 10
 
 
-class HeldUp(Echo):
-    """A runtime that holds up batches with a text of a given number of tokens."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.held: dict[int, threading.Event] = {}
-
-    def forward(self, token_ids: Sequence[Sequence[int]]) -> np.ndarray:
-        self.entered.release()
-        for length in {len(ids) for ids in token_ids} & self.held.keys():
-            self.held[length].wait(timeout=30)
-        return super().forward(token_ids)
-
-
 async def test_a_text_beside_a_long_batch_is_answered_without_waiting_for_its_end(parts):
-    runtime = HeldUp()
+    runtime = Echo()
     first, long, short = "on the grass", "a man is running", "man"
     for text in (first, long):
         runtime.held[len(parts[1].encode(inputs([text]))[0])] = threading.Event()

@@ -13,6 +13,21 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
+def even_share(waiting: int, computing: int, *, workers: int, max_texts: int) -> int:
+    """Tell how many texts a worker should compute at once, so that all have as many.
+
+    Args:
+        waiting: Texts that wait.
+        computing: Texts that other workers compute.
+        workers: All workers.
+        max_texts: Texts in a batch at most.
+
+    Returns:
+        Texts; more than wait where the others have more than their share.
+    """
+    return min(-(-(waiting + computing) // workers), max_texts)
+
+
 class WaitingTexts(Generic[Item]):
     """Texts that wait to be computed, kept by their length in tokens."""
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from langchain_hfendpoint.local._endpoint.batching import WaitingTexts
+from langchain_hfendpoint.local._endpoint.batching import WaitingTexts, even_share
 from langchain_hfendpoint.local._endpoint.metrics import Histogram
 from langchain_hfendpoint.local._endpoint.refusals import (
     RefusalError,
@@ -181,9 +181,12 @@ class Engine:
                         jobs.append(self._arrived.popleft())
                         count += len(jobs[-1].inputs)
                 else:
-                    # What there is, is shared evenly between the workers.
-                    everything = len(self._waiting) + self._computing
-                    share = min(-(-everything // len(self._threads)), self._max_texts)
+                    share = even_share(
+                        len(self._waiting),
+                        self._computing,
+                        workers=len(self._threads),
+                        max_texts=self._max_texts,
+                    )
                     if 2 * len(self._waiting) < share:
                         # Others compute most of it; those just answered may be about to ask again.
                         deadline = deadline or perf_counter() + _PATIENCE_SECONDS

@@ -95,10 +95,10 @@ class _Plane:
         app[_READERS] = ThreadPoolExecutor(_THREADS, thread_name_prefix="pinecone-read")
         # One is enough: parsing holds the interpreter's lock, and in parallel it only takes memory.
         app[_PARSER] = ThreadPoolExecutor(1, thread_name_prefix="pinecone-parse")
-        patience = gc.get_threshold()
-        gc.set_threshold(_GARBAGE_OBJECTS, *patience[1:])
+        usual = gc.get_threshold()
+        gc.set_threshold(_GARBAGE_OBJECTS, *usual[1:])
         yield
-        gc.set_threshold(*patience)
+        gc.set_threshold(*usual)
         app[_READERS].shutdown()
         app[_PARSER].shutdown()
 
