@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 
 import pyarrow as pa
@@ -182,8 +182,9 @@ class Creation:
         """Give the texts that need a vector, noting the place of each; check metadata first."""
         index = 0
         for part in self._source.parts:
-            async for chunk in read_chunks(part.documents, _CHUNK, calls=calls):
-                for split, same in groupby(chunk.documents, key=part.split_of):
+            async for chunks in read_chunks(part.documents, _CHUNK, calls=calls):
+                together = chain.from_iterable(chunk.documents for chunk in chunks)
+                for split, same in groupby(together, key=part.split_of):
                     documents = list(same)
                     runs = self._ranges.place(split, documents)
                     for run in runs:

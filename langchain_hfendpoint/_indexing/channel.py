@@ -24,6 +24,7 @@ class Channel(Generic[T]):
         self._waiting: deque[T] = deque()
         self._weight = 0
         self._closed = False
+        self._hurried = False
         self._arrival = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -45,16 +46,23 @@ class Channel(Generic[T]):
         self._waiting.clear()
         self._count(-self._weight)
 
+    def hurry(self, hurried: bool) -> None:
+        """Say whether somebody waits for what has been taken, so that nobody waits for more."""
+        self._hurried = hurried
+        self._arrival.set()
+
     async def get(self, *, patience: float | None = None) -> T | None:
         """Take the next thing.
 
         Args:
-            patience: Seconds to wait for it; `None` is for ever.
+            patience: Seconds to wait for it, none when hurried; `None` is for ever.
 
         Returns:
             The thing, or `None` if nothing came, or nothing more will.
         """
         while not self._waiting and not self._closed:
+            if self._hurried and patience is not None:
+                return None
             self._arrival.clear()
             try:
                 await asyncio.wait_for(self._arrival.wait(), patience)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from langchain_hfendpoint._indexing.channel import Channel
 from langchain_hfendpoint._indexing.ledger import Batch, Ledger, Pending
-from langchain_hfendpoint._indexing.plan import Item, Planner
+from langchain_hfendpoint._indexing.plan import Item, PlannedDocuments, Planner
 from langchain_hfendpoint._indexing.records import Records
 from langchain_hfendpoint._indexing.report import BusyTime
 from langchain_hfendpoint._indexing.sources import Chunk
@@ -29,13 +29,14 @@ class Intake:
     """Reads the source and decides what becomes of each document.
 
     Args:
-        chunks: The source, in batches.
+        chunks: The source: batches, those together that came at once.
         planner: Gives documents their keys.
         records: The record manager.
         sink: Where documents go.
         ledger: The books of the run.
         texts: Where texts go that are to be embedded.
         ready: Where documents go that can be written.
+        hurry: Told whether this stage waits for documents that are on their way.
         force_update: Whether to store again what is known.
         skip_errors: Whether a document that cannot be stored is left out; else it is an error.
         busy: Where the time of this stage is counted.
@@ -43,7 +44,7 @@ class Intake:
 
     def __init__(
         self,
-        chunks: AsyncIterator[Chunk],
+        chunks: AsyncIterator[Sequence[Chunk]],
         *,
         planner: Planner,
         records: Records,
@@ -51,6 +52,7 @@ class Intake:
         ledger: Ledger,
         texts: Channel[Sequence[Text]],
         ready: Channel[Sequence[Pending]],
+        hurry: Callable[[bool], None],
         force_update: bool,
         skip_errors: bool,
         busy: BusyTime,
@@ -62,7 +64,11 @@ class Intake:
         self._ledger = ledger
         self._texts = texts
         self._ready = ready
+        self._hurry = hurry
         self._force_update = force_update
+        # Batches that came at once are looked up at once, which costs less, unless one has to be
+        # stored before the next is looked up.
+        self._one_by_one = force_update or ledger.cleanup == "incremental"
         self._skip_errors = skip_errors
         self._busy = busy
         self._memory = VectorMemory()
@@ -73,13 +79,11 @@ class Intake:
         """Read the source to its end."""
         while True:
             with self._busy.stage("reading"):
-                chunk = await anext(self._chunks, None)
-            if chunk is None:
+                chunks = await anext(self._chunks, None)
+            if chunks is None:
                 return
-            with self._busy.stage("looking up"):
-                pending = await self._look_up(chunk)
-            if pending:
-                await self._dispatch(pending, chunk)
+            for some in [[one] for one in chunks] if self._one_by_one else [chunks]:
+                await self._take(some)
 
     def embedded(self, text: Text, row: Row | None) -> list[Pending]:
         """Take note that a text is done.
@@ -98,42 +102,76 @@ class Intake:
             pending.row = row
         return text.waiting
 
-    async def _look_up(self, chunk: Chunk) -> list[Pending]:
-        planned = self._planner.plan(chunk.documents, skip_errors=self._skip_errors)
+    async def _take(self, chunks: Sequence[Chunk]) -> None:
+        """Send on what is new in some batches; raise what is wrong with them after that."""
+        with self._busy.stage("looking up"):
+            planned = self._planner.plan(chunks, skip_errors=self._skip_errors)
+            pending, refusal = await self._look_up(planned)
+        if pending:
+            await self._dispatch(pending)
+        if error := refusal or planned.error:
+            raise error
+
+    async def _look_up(
+        self, planned: PlannedDocuments
+    ) -> tuple[list[Pending], MetadataError | None]:
+        """Tell what is to be stored, up to the first document that ends the run."""
         batch = Batch(groups=[item.group for item in planned.items if item.group is not None])
         self._ledger.skip(planned.duplicates)
         for error in planned.rejected:
             self._ledger.reject(batch, key="", group=None, error=error)
-        keys = [item.key for item in planned.items]
+        items = self._without_repetitions(planned.items)
+        keys = [item.key for item in items]
         await self._wait_until_at_rest(keys)
         known = await self._records.look_up(
             keys,
-            [item.group for item in planned.items],
+            [item.group for item in items],
             time_at_least=self._ledger.started_at,
             refresh=not self._force_update,
         )
-        fresh = list(zip(planned.items, known, strict=True))
+        fresh = list(zip(items, known, strict=True))
         if not self._force_update:
             fresh = [(item, is_known) for item, is_known in fresh if not is_known]
             self._ledger.skip(len(keys) - len(fresh))
-        pending = self._check(fresh, batch)
+        pending, refusal = self._check(fresh, batch)
         await self._ledger.begin(batch, pending, keys)
-        return pending
+        return pending, refusal
+
+    def _without_repetitions(self, items: Sequence[Item]) -> Sequence[Item]:
+        """Leave out documents whose equals are on their way, as those that come twice in a batch.
+
+        Waiting until those are stored would come to the same, but stop everything: a column that
+        repeats its sentences has some in most batches.
+        """
+        if self._force_update or not self._planner.equal_keys_mean_equal_documents:
+            return items
+        rest = [item for item in items if not self._ledger.is_arriving(item.key)]
+        self._ledger.skip(len(items) - len(rest))
+        return rest
 
     async def _wait_until_at_rest(self, keys: Sequence[str]) -> None:
         """Let no key be on its way twice, so that the later document wins, as it should."""
-        for batch in self._ledger.on_the_way(keys):
-            await batch.done.wait()
+        batches = self._ledger.on_the_way(keys)
+        if not batches:
+            return
+        self._hurry(True)
+        try:
+            for batch in batches:
+                await batch.done.wait()
+        finally:
+            self._hurry(False)
 
-    def _check(self, fresh: Sequence[tuple[Item, bool]], batch: Batch) -> list[Pending]:
+    def _check(
+        self, fresh: Sequence[tuple[Item, bool]], batch: Batch
+    ) -> tuple[list[Pending], MetadataError | None]:
         """Refuse what the store cannot hold before anything is paid for it."""
-        pending = []
+        pending: list[Pending] = []
         for item, exists in fresh:
             try:
                 encoded = self._sink.check(item.key, item.document)
             except MetadataError as error:
                 if not self._skip_errors:
-                    raise
+                    return pending, error
                 self._ledger.reject(batch, key=item.key, group=item.group, error=error)
                 continue
             pending.append(
@@ -141,29 +179,26 @@ class Intake:
                     key=item.key,
                     document=item.document,
                     encoded=encoded,
+                    row=item.row,
                     item=item,
                     exists=exists,
                     batch=batch,
                 )
             )
-        return pending
+        return pending, None
 
-    async def _dispatch(self, pending: Sequence[Pending], chunk: Chunk) -> None:
+    async def _dispatch(self, pending: Sequence[Pending]) -> None:
         """Send documents to be written if they have their vectors, and else to be embedded."""
         if self._sink.takes_vectors:
-            pending = await self._take_known_vectors(pending, chunk)
+            pending = await self._take_known_vectors(pending)
         if pending:
             await self._ready.put(pending)
 
-    async def _take_known_vectors(
-        self, pending: Sequence[Pending], chunk: Chunk
-    ) -> Sequence[Pending]:
+    async def _take_known_vectors(self, pending: Sequence[Pending]) -> Sequence[Pending]:
         if not self._verified:
             await self._sink.verify()
             self._verified = True
-        if chunk.vectors is not None:
-            for one in pending:
-                one.row = chunk.vectors[one.item.position]
+        if pending[0].row is not None:  # then all have one
             self._ledger.reused += len(pending)
             return pending
         known = await self._known_vectors(pending)

@@ -25,16 +25,16 @@ class Batch:
 
     Attributes:
         groups: The sources of its documents.
+        arriving: Keys of its documents that are to be stored.
         outdated: Keys of those sources that are to be deleted once the batch is stored.
-        keys: All keys on their way: to be stored or to be deleted.
         remaining: Documents not yet stored or failed.
         failed_groups: Sources of documents that failed; `None` stands for an unknown one.
         done: Set when nothing of it is on its way any more.
     """
 
     groups: Sequence[str] = ()
+    arriving: Sequence[str] = ()
     outdated: Sequence[str] = ()
-    keys: Sequence[str] = ()
     remaining: int = 0
     failed_groups: set[str | None] = field(default_factory=set)
     done: asyncio.Event = field(default_factory=asyncio.Event)
@@ -88,7 +88,8 @@ class Ledger:
         self._cleanup_batch_size = cleanup_batch_size
         self._bar = bar
         self._busy = busy
-        self._moving: dict[str, Batch] = {}
+        self._arriving: dict[str, Batch] = {}
+        self._leaving: dict[str, Batch] = {}
         self._groups_seen: dict[str, None] = {}
         self._failed: list[FailedDocument] = []
         self._failed_groups: set[str | None] = set()
@@ -108,8 +109,16 @@ class Ledger:
 
     def on_the_way(self, keys: Iterable[str]) -> list[Batch]:
         """Give the batches, other than none, that these keys still belong to."""
-        found = {id(batch): batch for key in keys if (batch := self._moving.get(key)) is not None}
+        found = {
+            id(batch): batch
+            for key in keys
+            if (batch := self._arriving.get(key) or self._leaving.get(key)) is not None
+        }
         return list(found.values())
+
+    def is_arriving(self, key: str) -> bool:
+        """Tell whether a document is on its way to the store."""
+        return key in self._arriving
 
     async def begin(self, batch: Batch, pending: Sequence[Pending], keys: Sequence[str]) -> None:
         """Put a batch on its way.
@@ -120,17 +129,20 @@ class Ledger:
             keys: The keys of all its documents.
         """
         batch.remaining = len(pending)
-        batch.keys = [one.key for one in pending]
+        batch.arriving = [one.key for one in pending]
         if self.cleanup == "scoped_full":
             self._groups_seen.update(dict.fromkeys(batch.groups))
         if self.cleanup == "incremental" and batch.groups:
             # Decided now, as if all batches before were done: whatever is on its way has its fate.
             listed = await self._records.outdated(batch.groups, before=self.started_at, limit=None)
             own = set(keys)
-            batch.outdated = [key for key in listed if key not in own and key not in self._moving]
-            batch.keys = [*batch.keys, *batch.outdated]
-        for key in batch.keys:
-            self._moving[key] = batch
+            batch.outdated = [
+                key
+                for key in listed
+                if key not in own and key not in self._arriving and key not in self._leaving
+            ]
+        self._arriving.update(dict.fromkeys(batch.arriving, batch))
+        self._leaving.update(dict.fromkeys(batch.outdated, batch))
         if not pending:
             await self._finish(batch)
 
@@ -222,9 +234,10 @@ class Ledger:
             outdated = [key for key in outdated if key in set(listed)]
         for start in range(0, len(outdated), self._cleanup_batch_size):
             await self._delete(outdated[start : start + self._cleanup_batch_size])
-        for key in batch.keys:
-            if self._moving.get(key) is batch:
-                del self._moving[key]
+        for key in batch.arriving:
+            del self._arriving[key]
+        for key in batch.outdated:
+            del self._leaving[key]
         batch.done.set()
 
     async def _delete(self, keys: Sequence[str]) -> None:

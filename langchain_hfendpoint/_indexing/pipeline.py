@@ -32,7 +32,8 @@ from langchain_hfendpoint.errors import ConfigurationError
 _TEXTS_WAITING = 1_024
 _DOCUMENTS_WAITING = 4_096
 _DOCUMENTS_TO_RECORD = 2_000
-# A request costs both sides about as much as 20 records do.
+# A request costs both sides about as much as 20 records do; a commit touches about as many pages
+# of the records' file as it has documents, up to all of them.
 _LINGER_SECONDS = 0.2
 
 
@@ -51,7 +52,7 @@ class Pipeline:
     """One run; used once, on one event loop.
 
     Args:
-        chunks: The source, in batches.
+        chunks: The source: batches, those together that came at once.
         planner: Gives documents their keys.
         records: The record manager.
         sink: Where documents go.
@@ -62,7 +63,7 @@ class Pipeline:
 
     def __init__(
         self,
-        chunks: AsyncIterator[Chunk],
+        chunks: AsyncIterator[Sequence[Chunk]],
         *,
         planner: Planner,
         records: Records,
@@ -159,6 +160,7 @@ class Pipeline:
             ledger=self._ledger,
             texts=self._texts,
             ready=self._ready,
+            hurry=self._hurry,
             force_update=self._options.force_update,
             skip_errors=self._options.on_error == "skip",
             busy=self._busy,
@@ -231,7 +233,7 @@ class Pipeline:
                 self._ready.close()  # so that nobody waits for more
 
         try:
-            while not failures and (pending := await self._collect()):
+            while not failures and (pending := await _gather(self._ready, until=self._sink.enough)):
                 for write in self._sink.writes(pending):
                     await slots.acquire()
                     if failures:
@@ -245,17 +247,6 @@ class Pipeline:
             await _cancel(running)
         if failures:
             raise failures[0]
-
-    async def _collect(self) -> list[Pending]:
-        """Take what is ready; wait a while for more if it does not fill a request."""
-        pending = list(await self._ready.get() or ())
-        until = time.monotonic() + _LINGER_SECONDS
-        while pending and not self._sink.enough(pending):
-            more = await self._ready.get(patience=max(0.0, until - time.monotonic()))
-            if more is None:
-                break
-            pending += more
-        return pending
 
     async def _write_one(self, write: Write[Pending]) -> None:
         with self._busy.stage("storing"):
@@ -272,14 +263,29 @@ class Pipeline:
             await self._ledger.fail([one.entry], one.error)
 
     async def _record(self) -> None:
-        while (stored := await self._stored.get()) is not None:
-            pending = list(stored)
-            while len(pending) < _DOCUMENTS_TO_RECORD:
-                more = await self._stored.get(patience=0)
-                if more is None:
-                    break
-                pending += more
-            await self._ledger.stored(pending)
+        while stored := await _gather(
+            self._stored, until=lambda some: len(some) >= _DOCUMENTS_TO_RECORD
+        ):
+            await self._ledger.stored(stored)
+
+    def _hurry(self, hurried: bool) -> None:
+        """Let nobody wait for more while intake waits for what they have."""
+        for channel in (self._texts, self._ready, self._stored):
+            channel.hurry(hurried)
+
+
+async def _gather(
+    channel: Channel[Sequence[Pending]], *, until: Callable[[Sequence[Pending]], bool]
+) -> list[Pending]:
+    """Take what has come, and wait a while for more until it is enough; nothing at the end."""
+    gathered = list(await channel.get() or ())
+    deadline = time.monotonic() + _LINGER_SECONDS
+    while gathered and not until(gathered):
+        more = await channel.get(patience=max(0.0, deadline - time.monotonic()))
+        if more is None:
+            break
+        gathered += more
+    return gathered
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]] | set[asyncio.Task[None]]) -> None:

@@ -1,15 +1,17 @@
-"""What a batch of documents comes to: keys, sources, contents, without duplicates. No I/O."""
+"""What some batches of documents come to: keys, sources, contents, without duplicates. No I/O."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 from langchain_core.documents import Document
 
 from langchain_hfendpoint._indexing.keys import content_hash
-from langchain_hfendpoint._sinks.base import document_with_id
+from langchain_hfendpoint._indexing.sources import Chunk
+from langchain_hfendpoint._sinks.base import Row, document_with_id
 from langchain_hfendpoint.errors import ConfigurationError, HFEndpointError
 
 MetadataConverter = Callable[[Mapping[str, Any]], Mapping[str, Any]]
@@ -25,29 +27,31 @@ class Item:
         key: Its key.
         content: Hash of its text.
         group: Its source.
-        position: Its place in the batch.
+        row: Its float32 vector, if that came with it.
     """
 
     document: Document
     key: str
     content: bytes
     group: str | None
-    position: int
+    row: Row | None
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedBatch:
-    """A batch without its duplicates.
+class PlannedDocuments:
+    """Documents without their duplicates.
 
     Attributes:
         items: The documents, in order.
-        duplicates: How many were dropped because their key came earlier in the batch.
+        duplicates: How many were dropped because their key came earlier.
         rejected: Why other documents could not be given a key or a source.
+        error: Why a batch could not be planned; nothing of it and of what follows it is here.
     """
 
     items: Sequence[Item]
     duplicates: int
     rejected: Sequence[Exception]
+    error: Exception | None = None
 
 
 class Planner:
@@ -55,6 +59,7 @@ class Planner:
 
     Args:
         key_of: Gives a document's key, told the hash of its text.
+        equal_keys_mean_equal_documents: Whether the key tells text and metadata.
         source_id_key: Metadata key of the source, or a function from a document to it.
         source_required: Whether a document without a source is an error.
         convert_metadata: Makes the metadata that are stored, if not the document's own.
@@ -67,6 +72,7 @@ class Planner:
         self,
         key_of: Callable[[Document, bytes], str],
         *,
+        equal_keys_mean_equal_documents: bool,
         source_id_key: SourceIdKey,
         source_required: bool,
         convert_metadata: MetadataConverter | None,
@@ -75,37 +81,53 @@ class Planner:
             raise ConfigurationError(
                 f"source_id_key={source_id_key!r} must be a metadata key or a function."
             )
+        self.equal_keys_mean_equal_documents = equal_keys_mean_equal_documents
         self._key_of = key_of
         self._source_id_key = source_id_key
         self._source_required = source_required
         self._convert = convert_metadata
 
-    def plan(self, documents: Sequence[Document], *, skip_errors: bool) -> PlannedBatch:
-        """Give a batch its keys, and drop what comes twice.
+    def plan(self, batches: Sequence[Chunk], *, skip_errors: bool) -> PlannedDocuments:
+        """Give documents their keys, and drop what comes twice.
 
         Args:
-            documents: The batch.
-            skip_errors: Whether a document that cannot be given a key is left out; else its error
-                is raised.
+            batches: Batches of the source.
+            skip_errors: Whether a document that cannot be given a key is left out; else its batch
+                is, and what follows.
 
         Returns:
-            What the batch comes to.
+            What the batches come to.
         """
         items: dict[str, Item] = {}
         rejected: list[Exception] = []
-        for position, document in enumerate(documents):
-            try:
-                item = self._item(document, position)
-            except (HFEndpointError, KeyError, ValueError) as error:
-                if not skip_errors:
-                    raise
-                rejected.append(error)
-                continue
-            items.setdefault(item.key, item)
-        duplicates = len(documents) - len(rejected) - len(items)
-        return PlannedBatch(list(items.values()), duplicates, rejected)
+        planned = 0
+        for batch in batches:
+            some, errors = self._items(batch)
+            if errors and not skip_errors:
+                error = errors[0]
+                break
+            rejected += errors
+            planned += len(some)
+            for item in some:
+                items.setdefault(item.key, item)
+        else:
+            error = None
+        return PlannedDocuments(list(items.values()), planned - len(items), rejected, error)
 
-    def _item(self, document: Document, position: int) -> Item:
+    def _items(self, batch: Chunk) -> tuple[list[Item], list[Exception]]:
+        rows = repeat(None) if batch.vectors is None else batch.vectors
+        items: list[Item] = []
+        errors: list[Exception] = []
+        for document, row in zip(batch.documents, rows):  # noqa: B905 (repeat() has no end)
+            try:
+                item = self._item(document, row)
+            except (HFEndpointError, KeyError, ValueError) as error:
+                errors.append(error)
+                continue
+            items.append(item)
+        return items, errors
+
+    def _item(self, document: Document, row: Row | None) -> Item:
         if self._convert is not None:
             document = Document(
                 id=document.id,
@@ -114,7 +136,7 @@ class Planner:
             )
         content = content_hash(document.page_content)
         key = self._key_of(document, content)
-        return Item(document, key, content, self._group(document, key), position)
+        return Item(document, key, content, self._group(document, key), row)
 
     def _group(self, document: Document, key: str) -> str | None:
         if self._source_id_key is None:

@@ -67,7 +67,7 @@ def known_length(source: DocumentSource) -> int | None:
 
 async def read_chunks(
     source: DocumentSource, size: int, *, calls: Calls | None
-) -> AsyncIterator[Chunk]:
+) -> AsyncIterator[Sequence[Chunk]]:
     """Read a source in chunks.
 
     Args:
@@ -76,7 +76,7 @@ async def read_chunks(
         calls: How blocking calls are made; `None` for the async face, which prefers async methods.
 
     Yields:
-        The chunks, in the source's order.
+        The chunks, in the source's order: those together that came at once.
 
     Raises:
         ConfigurationError: If it is no source of documents.
@@ -84,14 +84,14 @@ async def read_chunks(
     documents = _as_async(source, prefer_async=calls is None)
     if documents is not None:
         async for chunk in _gather(documents, size):
-            yield chunk
+            yield [chunk]
         return
     calls = calls or in_worker_thread
     chunks = await calls(lambda: _cut(source, size))
     while True:
         some, error = await calls(lambda: _read_ahead(chunks))
-        for chunk in some:
-            yield chunk
+        if some:
+            yield some
         if error is not None:
             raise error
         if not some:

@@ -201,9 +201,13 @@ def test_metadata_that_pinecone_cannot_hold_cost_nothing(
     with pytest.raises(MetadataError, match=r"'when'.*'bad'"):
         index([bad], records, store)
     assert not embeddings.asked
-    documents = [Document("good"), bad]
+    documents = [Document("good"), bad, Document("never reached")]
+    with pytest.raises(MetadataError, match=r"'when'.*'bad'"):
+        index(documents, records, store)
+    assert embeddings.asked == {"good": 1}, "what came before is stored, and not embedded again"
     result = index(documents, records, store, on_error="skip")
-    assert result["num_added"] == 1
+    assert (result["num_added"], result["num_skipped"]) == (1, 1)
+    assert embeddings.asked["good"] == 1
     (failed,) = result.failed
     assert "'when'" in failed.reason
     assert records.exists([failed.id]) == [False]

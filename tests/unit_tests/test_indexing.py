@@ -21,6 +21,7 @@ from langchain_core.indexing.api import IndexingException
 from langchain_core.vectorstores import InMemoryVectorStore
 
 from langchain_hfendpoint import SNLILoader, SQLiteRecordManager, aindex, index
+from langchain_hfendpoint._indexing import pipeline
 from langchain_hfendpoint._provenance import Provenance
 from langchain_hfendpoint.errors import (
     ConfigurationError,
@@ -300,6 +301,37 @@ def test_a_store_with_a_server_has_several_batches_in_flight(
         documents(*"abcdefgh"), records, store, batch_size=1, upserts_in_flight=asked_for
     )
     assert result["num_added"] == 8
+
+
+def test_a_document_that_comes_again_does_not_wait_until_it_is_stored(
+    records: TickingRecordManager,
+) -> None:
+    together = threading.Barrier(2, timeout=30)
+
+    class Slow(InMemoryVectorStore):
+        def add_documents(self, documents: list[Document], **kwargs: Any) -> list[str]:
+            together.wait()
+            return super().add_documents(documents, **kwargs)
+
+    store = Slow(CountingEmbeddings())
+    result = index(documents(*"aab"), records, store, batch_size=1, upserts_in_flight=2)
+    assert dict(result) == {"num_added": 2, "num_updated": 0, "num_skipped": 1, "num_deleted": 0}
+
+
+def test_documents_that_only_share_a_key_follow_each_other_and_nobody_lingers(
+    records: TickingRecordManager, store: InMemoryVectorStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "_LINGER_SECONDS", 3_600)
+    result = index(
+        documents(*"abc"),
+        records,
+        store,
+        batch_size=1,
+        key_encoder=lambda _: "the key of all",
+        force_update=True,
+    )
+    assert (result["num_added"], result["num_updated"]) == (1, 2)
+    assert texts_of(store) == ["c"]
 
 
 def test_equal_texts_are_embedded_once_for_any_store(records: TickingRecordManager) -> None:

@@ -56,6 +56,19 @@ async def test_a_channel_gives_nothing_when_patience_ends_or_it_is_closed() -> N
     assert await channel.get() is None
 
 
+async def test_whoever_waits_at_a_hurried_channel_waits_no_longer_unless_it_is_for_ever() -> None:
+    channel: Channel[int] = Channel(1)
+    patient = asyncio.create_task(channel.get(patience=3_600))
+    for_ever = asyncio.create_task(channel.get())
+    await asyncio.sleep(0)
+    channel.hurry(True)
+    assert await patient is None
+    assert await channel.get(patience=3_600) is None
+    channel.hurry(False)
+    await channel.put(1)
+    assert await for_ever == 1
+
+
 async def test_a_cleared_channel_has_room_again() -> None:
     channel: Channel[int] = Channel(1)
     await channel.put(1)
