@@ -530,16 +530,20 @@ def test_a_store_that_fails_ends_a_run_whose_source_has_stalled() -> None:
 async def test_the_heap_rests_during_a_run_and_no_longer(
     records: TickingRecordManager, store: InMemoryVectorStore
 ) -> None:
-    seen: list[int] = []
+    seen: list[tuple[int, int]] = []
+    before = gc.get_threshold()
 
     def watched() -> Iterator[Document]:
-        seen.append(gc.get_freeze_count())
+        seen.append((gc.get_freeze_count(), gc.get_threshold()[0]))
         yield from documents("a", "b")
 
     index(watched(), records, store)
     await aindex(watched(), records, store)
-    assert min(seen) > 0
+    for frozen, threshold in seen:
+        assert frozen > 0
+        assert threshold > before[0]
     assert gc.get_freeze_count() == 0
+    assert gc.get_threshold() == before
 
 
 def test_what_an_application_has_frozen_stays_frozen(
@@ -552,3 +556,21 @@ def test_what_an_application_has_frozen_stays_frozen(
         assert gc.get_freeze_count() > frozen // 2
     finally:
         gc.unfreeze()
+
+
+def test_a_collector_that_an_application_has_switched_off_stays_off(
+    records: TickingRecordManager, store: InMemoryVectorStore
+) -> None:
+    seen: list[int] = []
+
+    def watched() -> Iterator[Document]:
+        seen.append(gc.get_threshold()[0])
+        yield from documents("a")
+
+    before = gc.get_threshold()
+    gc.set_threshold(0)
+    try:
+        index(watched(), records, store)
+    finally:
+        gc.set_threshold(*before)
+    assert seen == [0]
