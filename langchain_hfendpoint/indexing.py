@@ -73,8 +73,8 @@ def index(
         record_manager: Remembers what is indexed; a `SQLiteRecordManager` survives the process.
         vector_store: Where documents go, with the vectors of its own embeddings. A
             `PineconeVectorStore` is written to directly, any other through its `add_documents`.
-        batch_size: Documents looked up together (or more, if they come fast and `cleanup` allows),
-            and given to `add_documents` of other stores.
+        batch_size: Documents looked up together (a `SQLiteRecordManager` may look up more, if they
+            come fast and `cleanup` allows), and given to `add_documents` of other stores.
         cleanup: What to delete. `"incremental"`: older documents of the sources seen, batch by
             batch; `"scoped_full"`: the same at the end; `"full"`: whatever the source no longer
             has; `None`: nothing. A source with failed documents is left as it is.

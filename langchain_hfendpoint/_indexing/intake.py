@@ -68,7 +68,9 @@ class Intake:
         self._force_update = force_update
         # Batches that came at once are looked up at once, which costs less, unless one has to be
         # stored before the next is looked up.
-        self._one_by_one = force_update or ledger.cleanup == "incremental"
+        self._one_by_one = (
+            force_update or ledger.cleanup == "incremental" or not records.takes_any_number
+        )
         self._skip_errors = skip_errors
         self._busy = busy
         self._memory = VectorMemory()

@@ -57,10 +57,13 @@ class SyncRecords:
 
     Attributes:
         writes: How many calls have changed the records.
+        takes_any_number: Whether one call may name any number of keys; of others it is not known,
+            and databases have limits.
     """
 
     def __init__(self, manager: RecordManager, calls: Calls) -> None:
         self.writes = 0
+        self.takes_any_number = isinstance(manager, RemembersContent)
         self._manager = manager
         self._calls = calls
 
@@ -143,10 +146,13 @@ class AsyncRecords:
 
     Attributes:
         writes: How many calls have changed the records.
+        takes_any_number: Whether one call may name any number of keys; of others it is not known,
+            and databases have limits.
     """
 
     def __init__(self, manager: RecordManager) -> None:
         self.writes = 0
+        self.takes_any_number = isinstance(manager, RemembersContent)
         self._manager = manager
 
     async def time(self) -> float:

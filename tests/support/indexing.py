@@ -12,6 +12,8 @@ from langchain_core.embeddings import Embeddings
 from langchain_core.indexing import InMemoryRecordManager
 from langchain_core.vectorstores import InMemoryVectorStore
 
+from langchain_hfendpoint import SQLiteRecordManager
+
 DIMENSION = 8
 
 
@@ -59,8 +61,12 @@ def stored(store: InMemoryVectorStore) -> dict[str, tuple[str, dict[str, object]
     return {key: (one["text"], one["metadata"]) for key, one in store.store.items()}
 
 
-def recorded(manager: InMemoryRecordManager) -> dict[str, str | None]:
-    """What an in-memory record manager holds: the source of each key."""
+def recorded(manager: InMemoryRecordManager | SQLiteRecordManager) -> dict[str, str | None]:
+    """What a record manager holds: the source of each key."""
+    if isinstance(manager, SQLiteRecordManager):
+        file = manager._file
+        statement = "SELECT key, group_id FROM records WHERE namespace = ?"
+        return dict(file.query(statement, (file.namespace,)))
     return {key: record["group_id"] for key, record in manager.records.items()}
 
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pytest
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
-from langchain_core.indexing import InMemoryRecordManager
+from langchain_core.indexing import InMemoryRecordManager, RecordManager
 from langchain_core.indexing.api import IndexingException
 from langchain_core.vectorstores import InMemoryVectorStore
 
@@ -316,6 +316,28 @@ def test_a_document_that_comes_again_does_not_wait_until_it_is_stored(
     store = Slow(CountingEmbeddings())
     result = index(documents(*"aab"), records, store, batch_size=1, upserts_in_flight=2)
     assert dict(result) == {"num_added": 2, "num_updated": 0, "num_skipped": 1, "num_deleted": 0}
+
+
+def test_only_our_own_record_manager_is_asked_about_more_than_a_batch(
+    store: InMemoryVectorStore, records: TickingRecordManager, tmp_path: Path
+) -> None:
+    def most_keys_asked_about(manager: RecordManager) -> int:
+        most = 0
+        exists = manager.exists
+
+        def watched(keys: Sequence[str]) -> list[bool]:
+            nonlocal most
+            most = max(most, len(keys))
+            return exists(keys)
+
+        manager.exists = watched  # type: ignore[method-assign]
+        result = index(documents(*"abcdefgh"), manager, store, batch_size=2)
+        assert result["num_added"] == 8
+        return most
+
+    assert most_keys_asked_about(records) == 2
+    ours = SQLiteRecordManager("test", tmp_path / "records.sqlite")
+    assert most_keys_asked_about(ours) == 8
 
 
 def test_documents_that_only_share_a_key_follow_each_other_and_nobody_lingers(

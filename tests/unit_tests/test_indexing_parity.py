@@ -17,6 +17,7 @@ from langchain_core.indexing.in_memory import InMemoryDocumentIndex
 from langchain_core.vectorstores import InMemoryVectorStore
 
 import langchain_hfendpoint.indexing as ours
+from langchain_hfendpoint import SQLiteRecordManager
 from tests.support.indexing import CountingEmbeddings, TickingRecordManager, recorded, stored
 
 
@@ -66,20 +67,22 @@ many_runs = settings(max_examples=60, deadline=None, suppress_health_check=[Heal
 class Side:
     """A store and its records, filled by one of the two implementations."""
 
-    def __init__(self) -> None:
+    def __init__(self, records: TickingRecordManager | SQLiteRecordManager | None = None) -> None:
         self.store = InMemoryVectorStore(CountingEmbeddings())
-        self.records = TickingRecordManager()
+        self.records = TickingRecordManager() if records is None else records
 
     def state(self) -> tuple[object, object]:
         return stored(self.store), recorded(self.records)
 
 
+# Batches are looked up in other ways in our own record manager.
+@pytest.mark.parametrize("in_a_file", [False, True])
 @many_runs
 @given(runs=st.lists(a_run, min_size=1, max_size=4), encoder=an_encoder)
 def test_every_sequence_of_runs_counts_and_ends_as_with_langchain_core(
-    runs: list[Run], encoder: Any
+    in_a_file: bool, runs: list[Run], encoder: Any
 ) -> None:
-    theirs, mine = Side(), Side()
+    theirs, mine = Side(), Side(SQLiteRecordManager("mine", ":memory:") if in_a_file else None)
     for run in runs:
         expected = core.index(
             run.documents, theirs.records, theirs.store, key_encoder=encoder, **run.options()
@@ -164,13 +167,14 @@ def test_what_langchain_core_refuses_is_refused(options: dict[str, Any]) -> None
     assert stored(side.store) == {}
 
 
+@pytest.mark.parametrize("in_a_file", [False, True])
 @pytest.mark.parametrize("cleanup", ["incremental", "scoped_full"])
 def test_a_document_without_source_ends_the_run_after_what_came_before_is_stored(
-    cleanup: Any,
+    cleanup: Any, in_a_file: bool
 ) -> None:
     documents = [Document(str(page), metadata={"source": "1"}) for page in range(4)]
     documents.append(Document("lost", metadata={"source": None}))
-    theirs, mine = Side(), Side()
+    theirs, mine = Side(), Side(SQLiteRecordManager("mine", ":memory:") if in_a_file else None)
     options: dict[str, Any] = {"cleanup": cleanup, "source_id_key": "source", "batch_size": 2}
     with pytest.raises(ValueError):
         core.index(documents, theirs.records, theirs.store, key_encoder="sha256", **options)
