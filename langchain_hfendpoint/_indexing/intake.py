@@ -142,8 +142,8 @@ class Intake:
     def _without_repetitions(self, items: Sequence[Item]) -> Sequence[Item]:
         """Leave out documents whose equals are on their way, as those that come twice in a batch.
 
-        Waiting until those are stored would come to the same, but stop everything: a column that
-        repeats its sentences has some in most batches.
+        Waiting until those are stored would stop everything: a column that repeats its sentences
+        has some in most batches. If one on its way fails, it alone is named as failed.
         """
         if self._force_update or not self._planner.equal_keys_mean_equal_documents:
             return items

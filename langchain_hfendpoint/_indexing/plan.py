@@ -100,6 +100,7 @@ class Planner:
         """
         items: dict[str, Item] = {}
         rejected: list[Exception] = []
+        error: Exception | None = None
         planned = 0
         for batch in batches:
             some, errors = self._items(batch)
@@ -110,8 +111,6 @@ class Planner:
             planned += len(some)
             for item in some:
                 items.setdefault(item.key, item)
-        else:
-            error = None
         return PlannedDocuments(list(items.values()), planned - len(items), rejected, error)
 
     def _items(self, batch: Chunk) -> tuple[list[Item], list[Exception]]:
