@@ -90,18 +90,18 @@ class SQLiteRecordManager(RecordManager):
                 raise ValueError("Give one group id (and one content hash) for each key.")
         self._file.refuse_future(time_at_least)
         with self._file.transaction() as cursor:
-            write = self._file.new_write(cursor)
+            # Numbers in the statement, because binding them costs some for each row; and sqlite3
+            # looks for an adapter for each bytes, but not for a bytearray.
+            values = f"{self._file.namespace}, ?, ?, ?, {self._file.new_write(cursor)}"
             cursor.executemany(
-                "INSERT INTO records (namespace, key, group_id, content, write) "
-                "VALUES (?, ?, ?, ?, ?) ON CONFLICT (namespace, key) DO UPDATE SET "
+                "INSERT INTO records (namespace, key, group_id, content, write) "  # noqa: S608
+                f"VALUES ({values}) ON CONFLICT (namespace, key) DO UPDATE SET "
                 "group_id = excluded.group_id, content = coalesce(excluded.content, content), "
                 "write = excluded.write",
-                zip(
-                    repeat(self._file.namespace),
+                zip(  # noqa: B905 (repeat() has no end)
                     keys,
                     group_ids if group_ids is not None else repeat(None),
-                    contents if contents is not None else repeat(None),
-                    repeat(write),
+                    map(bytearray, contents) if contents is not None else repeat(None),
                 ),
             )
 
@@ -170,6 +170,7 @@ class SQLiteRecordManager(RecordManager):
         Returns:
             For each hash that is known: the key of one document with that text.
         """
+        self._file.index_contents()
         return dict(self._file.select("content, key", "content", contents))
 
     @override

@@ -102,6 +102,25 @@ def test_a_document_is_found_by_its_text_and_keeps_it_when_refreshed(
     assert manager.keys_by_content([b"1"]) == {}
 
 
+def test_texts_are_found_by_an_index_which_is_made_when_the_first_is_looked_for(
+    tmp_path: Path,
+) -> None:
+    manager = SQLiteRecordManager("tests", tmp_path / "records.sqlite")
+    manager.update([str(number) for number in range(100)], contents=[b"1"] * 99 + [b"2"])
+    other = SQLiteRecordManager("tests", tmp_path / "records.sqlite")
+    assert "by_content" not in _way_to_a_text(tmp_path / "records.sqlite")
+    for asked in (manager, other, manager):
+        assert asked.keys_by_content([b"2"]) == {b"2": "99"}
+    assert "by_content" in _way_to_a_text(tmp_path / "records.sqlite")
+
+
+def _way_to_a_text(path: Path) -> str:
+    with sqlite3.connect(path) as raw:
+        query = "SELECT key FROM records WHERE namespace = 1 AND content IN (?)"
+        ((*_, way),) = raw.execute(f"EXPLAIN QUERY PLAN {query}", (b"2",))
+    return str(way)
+
+
 def test_lists_of_different_lengths_are_refused(manager: SQLiteRecordManager) -> None:
     with pytest.raises(ValueError, match="each key"):
         manager.update(["a", "b"], group_ids=["1"])
