@@ -86,7 +86,12 @@ def _documents(batch: Any) -> list[Document]:
         metadata = (
             {name: value for name, value in one.items() if value is not None} for one in metadata
         )
+    # What Document() does in the end; langchain-core's own layers above it take as long again.
+    validate = Document.__pydantic_validator__.validate_python
     return [
-        Document(page_content=text, id=identifier, metadata=one)
+        validate(
+            {"page_content": text, "id": identifier, "metadata": one},
+            self_instance=Document.__new__(Document),
+        )
         for identifier, text, one in zip(ids, texts, metadata, strict=True)
     ]
