@@ -147,7 +147,8 @@ class Intake:
         """
         if self._force_update or not self._planner.equal_keys_mean_equal_documents:
             return items
-        rest = [item for item in items if not self._ledger.is_arriving(item.key)]
+        arriving = self._ledger.arriving
+        rest = [item for item in items if item.key not in arriving]
         self._ledger.skip(len(items) - len(rest))
         return rest
 

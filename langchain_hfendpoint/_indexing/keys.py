@@ -22,12 +22,15 @@ from langchain_hfendpoint.errors import ConfigurationError, MetadataError
 
 KeyEncoder = Callable[[Document], str] | Literal["uuid", "sha1", "sha256", "sha512", "blake2b"]
 
-CONTENT_HASH_BYTES = 16
+_HASH = hashlib.blake2b(digest_size=16)  # copied for each use, at half the cost of a new one
+_VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 def content_hash(text: str) -> bytes:
     """Hash a text alone, so that it is recognized whatever its document's metadata."""
-    return hashlib.blake2b(text.encode(), digest_size=CONTENT_HASH_BYTES).digest()
+    digest = _HASH.copy()
+    digest.update(text.encode())
+    return digest.digest()
 
 
 def key_function(encoder: KeyEncoder) -> Callable[[Document, bytes], str]:
@@ -57,9 +60,11 @@ def key_function(encoder: KeyEncoder) -> Callable[[Document, bytes], str]:
 
 
 def _uuid_key(document: Document, content: bytes) -> str:
-    text = hashlib.blake2b(content + _canonical(document), digest_size=16).hexdigest()
+    digest = _HASH.copy()
+    digest.update(content + _canonical(document))
+    text = digest.hexdigest()
     # Version 8 of RFC 9562 is the one for hashes of one's own choice, and the variant is 10xx.
-    variant = "89ab"[int(text[16], 16) & 3]
+    variant = _VARIANTS[text[16]]
     return f"{text[:8]}-{text[8:12]}-8{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Union
 
@@ -107,18 +107,17 @@ class Ledger:
         batch.failed_groups.add(group)
         self._bar.update(1)
 
-    def on_the_way(self, keys: Iterable[str]) -> list[Batch]:
-        """Give the batches, other than none, that these keys still belong to."""
-        found = {
-            id(batch): batch
-            for key in keys
-            if (batch := self._arriving.get(key) or self._leaving.get(key)) is not None
-        }
-        return list(found.values())
+    @property
+    def arriving(self) -> Collection[str]:
+        """Keys of the documents that are on their way to the store."""
+        return self._arriving.keys()
 
-    def is_arriving(self, key: str) -> bool:
-        """Tell whether a document is on its way to the store."""
-        return key in self._arriving
+    def on_the_way(self, keys: Iterable[str]) -> list[Batch]:
+        """Give the batches that these keys still belong to."""
+        found = [
+            books[key] for books in (self._arriving, self._leaving) for key in books.keys() & keys
+        ]
+        return list(dict.fromkeys(found))
 
     async def begin(self, batch: Batch, pending: Sequence[Pending], keys: Sequence[str]) -> None:
         """Put a batch on its way.
@@ -163,7 +162,7 @@ class Ledger:
                 time_at_least=self.started_at,
                 contents=[one.item.content for one in pending],
             )
-        updated = sum(one.exists for one in pending)
+        updated = sum([one.exists for one in pending])
         self._updated += updated
         self._added += len(pending) - updated
         self._bar.update(len(pending))

@@ -252,7 +252,7 @@ class Pipeline:
         with self._busy.stage("storing"):
             refused = await self._sink.write(write)
         lost = {one.entry.key for one in refused}
-        stored = [entry for entry in write.entries if entry.key not in lost]
+        stored = [one for one in write.entries if one.key not in lost] if lost else write.entries
         if not self._sink.takes_vectors:
             self._ledger.embedded += len(stored)
         if stored:

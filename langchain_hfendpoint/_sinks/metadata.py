@@ -33,16 +33,20 @@ def encode_metadata(metadata: Mapping[str, object], *, text: str, text_key: str)
     Raises:
         MetadataError: If a value is of a kind that Pinecone cannot hold, or all of it is too large.
     """
-    kept = {key: value for key, value in metadata.items() if value is not None}
-    for key, value in kept.items():
+    kept: dict[str, object] = {}
+    for key, value in metadata.items():
+        if value is None:
+            continue
         kind = type(value)
         plain = kind in _PLAIN or (kind is int and -_BIG < value < _BIG)  # type: ignore[operator]
-        problem = None if plain and type(key) is str and key[:1] != "$" else _problem(key, value)
-        if problem is not None:
+        if not (plain and type(key) is str and key[:1] != "$") and (
+            problem := _problem(key, value)
+        ):
             raise MetadataError(
                 f"The metadata {key!r} {problem}. Pinecone holds strings, numbers, booleans and "
                 f"lists of strings: change or drop it with convert_metadata= ({_which(text)})."
             )
+        kept[key] = value
     kept[text_key] = text
     try:
         encoded = orjson.dumps(kept, option=orjson.OPT_SERIALIZE_NUMPY)

@@ -119,7 +119,7 @@ class PineconeSink:
     def writes(self, entries: Sequence[E]) -> Sequence[Write[E]]:
         """Encode entries and divide them into bodies within Pinecone's limits."""
         slices = upserts.pack(
-            [_expected_bytes(entry) for entry in entries],
+            _expected_bytes(entries),
             max_records=upserts.MAX_RECORDS,
             max_bytes=upserts.MAX_BODY_BYTES,
         )
@@ -129,7 +129,7 @@ class PineconeSink:
         """Tell whether a body would be reasonably full: 200 records, or most of 2 MB."""
         if not entries or entries[0].row is None:
             return False
-        size = _expected_bytes(entries[0])
+        (size,) = _expected_bytes(entries[:1])
         return len(entries) >= min(_TARGET_RECORDS, max(1, upserts.MAX_BODY_BYTES // size))
 
     async def write(self, write: Write[E]) -> Sequence[Refused[E]]:
@@ -283,9 +283,12 @@ class PineconeSink:
         )
 
 
-def _expected_bytes(entry: Entry) -> int:
-    numbers = 0 if entry.row is None else entry.row.size
-    return upserts.RECORD_BYTES + upserts.NUMBER_BYTES * numbers + len(entry.encoded)
+def _expected_bytes(entries: Sequence[Entry]) -> list[int]:
+    """Estimate the size of each record; all vectors of an index have the same length."""
+    row = entries[0].row
+    numbers = 0 if row is None else row.size
+    fixed = upserts.RECORD_BYTES + upserts.NUMBER_BYTES * numbers
+    return [fixed + len(entry.encoded) for entry in entries]
 
 
 def _name(entry: Entry) -> str:
