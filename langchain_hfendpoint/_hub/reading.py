@@ -77,15 +77,13 @@ def documents_at(
 
 
 def _documents(batch: Any) -> list[Document]:
-    columns = {name: batch.column(name).to_pylist() for name in batch.schema.names}
-    ids, texts = columns.pop(ID), columns.pop(TEXT)
-    names = list(columns)
-    rows = (dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True))
-    metadata = rows if names else ({} for _ in ids)
-    if any(batch.column(name).null_count for name in names):
-        metadata = (
+    ids, texts = batch.column(ID).to_pylist(), batch.column(TEXT).to_pylist()
+    rest = batch.drop_columns([ID, TEXT])
+    metadata = rest.to_pylist()
+    if any(column.null_count for column in rest.columns):
+        metadata = [
             {name: value for name, value in one.items() if value is not None} for one in metadata
-        )
+        ]
     # What Document() does in the end; langchain-core's own layers above it take as long again.
     validate = Document.__pydantic_validator__.validate_python
     return [
