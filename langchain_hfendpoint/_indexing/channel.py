@@ -60,14 +60,19 @@ class Channel(Generic[T]):
         Returns:
             The thing, or `None` if nothing came, or nothing more will.
         """
+        loop = asyncio.get_running_loop()
+        deadline = None if patience is None else loop.time() + patience
         while not self._waiting and not self._closed:
-            if self._hurried and patience is not None:
+            if deadline is not None and (self._hurried or loop.time() >= deadline):
                 return None
             self._arrival.clear()
+            # wait_for() would make a task for each wait.
+            alarm = None if deadline is None else loop.call_at(deadline, self._arrival.set)
             try:
-                await asyncio.wait_for(self._arrival.wait(), patience)
-            except asyncio.TimeoutError:
-                return None
+                await self._arrival.wait()
+            finally:
+                if alarm is not None:
+                    alarm.cancel()
         if not self._waiting:
             return None
         thing = self._waiting.popleft()

@@ -11,8 +11,8 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# New objects before the collector looks at them: those of some thousand documents, not of 70.
-_NEW_OBJECTS = 50_000
+# New objects before the collector looks at them: more than all documents in flight are made of.
+_NEW_OBJECTS = 100_000
 
 
 @contextmanager
