@@ -124,10 +124,10 @@ class SQLiteRecordManager(RecordManager):
         Raises:
             ValueError: If `time_at_least` lies in the future.
         """
-        groups = dict(zip(keys, group_ids, strict=True))
         self._file.refuse_future(time_at_least)
         if not any(self.exists(keys)):
             return [False] * len(keys)
+        groups = dict(zip(keys, group_ids, strict=True))
         with self._file.transaction() as cursor:
             known = self._file.select("id, key, group_id", "key", keys)
             write = self._file.new_write(cursor)
