@@ -288,11 +288,12 @@ class SQLiteRecordManager(RecordManager):
                     "VALUES (?, ?, ?, ?, ?)",
                     (namespace, signature, documents, after_write, last_write),
                 )
-            # What no record refers to any more would otherwise pile up from run to run.
+            # What no record refers to any more would otherwise pile up from run to run. Of earlier
+            # runs only: a first run need not read through all that it has just written.
             cursor.execute(
-                "DELETE FROM writes WHERE namespace = ? AND number < ? "
+                "DELETE FROM writes WHERE namespace = ? AND number <= ? AND number < ? "
                 "AND number NOT IN (SELECT write FROM records WHERE namespace = ?)",
-                (namespace, last_write, namespace),
+                (namespace, after_write, last_write, namespace),
             )
 
     @override
