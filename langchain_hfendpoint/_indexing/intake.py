@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from langchain_hfendpoint._indexing.channel import Channel
-from langchain_hfendpoint._indexing.ledger import Batch, Ledger, Pending
+from langchain_hfendpoint._indexing.ledger import Batch, Ledger
 from langchain_hfendpoint._indexing.plan import Item, PlannedDocuments, Planner
 from langchain_hfendpoint._indexing.records import Records
 from langchain_hfendpoint._indexing.report import BusyTime
@@ -22,7 +23,7 @@ class Text:
 
     content: bytes
     text: str
-    waiting: list[Pending]
+    waiting: list[Item]
 
 
 class Intake:
@@ -51,7 +52,7 @@ class Intake:
         sink: Sink,
         ledger: Ledger,
         texts: Channel[Sequence[Text]],
-        ready: Channel[Sequence[Pending]],
+        ready: Channel[Sequence[Item]],
         hurry: Callable[[bool], None],
         force_update: bool,
         skip_errors: bool,
@@ -87,7 +88,7 @@ class Intake:
             for some in [[one] for one in chunks] if self._one_by_one else [chunks]:
                 await self._take(some)
 
-    def embedded(self, text: Text, row: Row | None) -> list[Pending]:
+    def embedded(self, text: Text, row: Row | None) -> list[Item]:
         """Take note that a text is done.
 
         Args:
@@ -114,9 +115,7 @@ class Intake:
         if error := refusal or planned.error:
             raise error
 
-    async def _look_up(
-        self, planned: PlannedDocuments
-    ) -> tuple[list[Pending], MetadataError | None]:
+    async def _look_up(self, planned: PlannedDocuments) -> tuple[list[Item], MetadataError | None]:
         """Tell what is to be stored, up to the first document that ends the run."""
         batch = Batch(groups=[item.group for item in planned.items if item.group is not None])
         self._ledger.skip(planned.duplicates)
@@ -131,12 +130,14 @@ class Intake:
             time_at_least=self._ledger.started_at,
             refresh=not self._force_update,
         )
-        fresh = list(zip(items, known, strict=True))
-        if not self._force_update:
-            fresh = [(item, is_known) for item, is_known in fresh if not is_known]
+        if self._force_update:
+            fresh, recorded = items, list(compress(keys, known))
+        else:
+            fresh = [item for item, is_known in zip(items, known, strict=True) if not is_known]
+            recorded = []
             self._ledger.skip(len(keys) - len(fresh))
         pending, refusal = self._check(fresh, batch)
-        await self._ledger.begin(batch, pending, keys)
+        await self._ledger.begin(batch, pending, keys, recorded=recorded)
         return pending, refusal
 
     def _without_repetitions(self, items: Sequence[Item]) -> Sequence[Item]:
@@ -165,39 +166,29 @@ class Intake:
             self._hurry(False)
 
     def _check(
-        self, fresh: Sequence[tuple[Item, bool]], batch: Batch
-    ) -> tuple[list[Pending], MetadataError | None]:
+        self, fresh: Sequence[Item], batch: Batch
+    ) -> tuple[list[Item], MetadataError | None]:
         """Refuse what the store cannot hold before anything is paid for it."""
-        pending: list[Pending] = []
-        for item, exists in fresh:
+        pending: list[Item] = []
+        for item in fresh:
             try:
-                encoded = self._sink.check(item.key, item.document)
+                item.encoded = self._sink.check(item.key, item.document)
             except MetadataError as error:
                 if not self._skip_errors:
                     return pending, error
                 self._ledger.reject(batch, key=item.key, group=item.group, error=error)
                 continue
-            pending.append(
-                Pending(
-                    key=item.key,
-                    document=item.document,
-                    encoded=encoded,
-                    row=item.row,
-                    item=item,
-                    exists=exists,
-                    batch=batch,
-                )
-            )
+            pending.append(item)
         return pending, None
 
-    async def _dispatch(self, pending: Sequence[Pending]) -> None:
+    async def _dispatch(self, pending: Sequence[Item]) -> None:
         """Send documents to be written if they have their vectors, and else to be embedded."""
         if self._sink.takes_vectors:
             pending = await self._take_known_vectors(pending)
         if pending:
             await self._ready.put(pending)
 
-    async def _take_known_vectors(self, pending: Sequence[Pending]) -> Sequence[Pending]:
+    async def _take_known_vectors(self, pending: Sequence[Item]) -> Sequence[Item]:
         if not self._verified:
             await self._sink.verify()
             self._verified = True
@@ -205,25 +196,25 @@ class Intake:
             self._ledger.reused += len(pending)
             return pending
         known = await self._known_vectors(pending)
-        ready: list[Pending] = []
+        ready: list[Item] = []
         texts: list[Text] = []
         for one in pending:
-            one.row = known.get(one.item.content)
+            one.row = known.get(one.content)
             if one.row is not None:
                 self._ledger.reused += 1
                 ready.append(one)
-            elif (text := self._embedding.get(one.item.content)) is not None:
+            elif (text := self._embedding.get(one.content)) is not None:
                 self._ledger.reused += 1
                 text.waiting.append(one)
             else:
-                text = Text(one.item.content, one.document.page_content, [one])
-                self._embedding[one.item.content] = text
+                text = Text(one.content, one.document.page_content, [one])
+                self._embedding[one.content] = text
                 texts.append(text)
         if texts:
             await self._texts.put(texts)
         return ready
 
-    async def _known_vectors(self, pending: Sequence[Pending]) -> Mapping[bytes, Row]:
+    async def _known_vectors(self, pending: Sequence[Item]) -> Mapping[bytes, Row]:
         """Find vectors in memory, and in the store where the records know which document has them.
 
         When everything is to be stored again, it may be for the sake of new embeddings; then only
@@ -231,7 +222,7 @@ class Intake:
         """
         known: dict[bytes, Row] = {}
         unknown = []
-        for content in dict.fromkeys(one.item.content for one in pending):
+        for content in dict.fromkeys(one.content for one in pending):
             row = self._memory.get(content)
             if row is not None:
                 known[content] = row

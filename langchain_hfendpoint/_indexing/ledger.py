@@ -12,7 +12,7 @@ from langchain_hfendpoint._indexing.plan import Item
 from langchain_hfendpoint._indexing.records import Records
 from langchain_hfendpoint._indexing.report import BusyTime, FailedDocument, IndexingReport
 from langchain_hfendpoint._progress import ProgressBar
-from langchain_hfendpoint._sinks.base import Entry, Sink
+from langchain_hfendpoint._sinks.base import Sink
 
 Cleanup = Union[Literal["incremental", "full", "scoped_full"], None]  # noqa: UP007 (at run time)
 
@@ -38,21 +38,6 @@ class Batch:
     remaining: int = 0
     failed_groups: set[str | None] = field(default_factory=set)
     done: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-@dataclass(slots=True, eq=False, kw_only=True)
-class Pending(Entry):
-    """A document that is to be stored, and what is to be recorded then.
-
-    Attributes:
-        item: The document with its key and source.
-        exists: Whether it was recorded before.
-        batch: The batch it belongs to.
-    """
-
-    item: Item
-    exists: bool
-    batch: Batch
 
 
 class Ledger:
@@ -90,6 +75,7 @@ class Ledger:
         self._busy = busy
         self._arriving: dict[str, Batch] = {}
         self._leaving: dict[str, Batch] = {}
+        self._recorded: set[str] = set()
         self._groups_seen: dict[str, None] = {}
         self._failed: list[FailedDocument] = []
         self._failed_groups: set[str | None] = set()
@@ -119,16 +105,25 @@ class Ledger:
         ]
         return list(dict.fromkeys(found))
 
-    async def begin(self, batch: Batch, pending: Sequence[Pending], keys: Sequence[str]) -> None:
+    async def begin(
+        self,
+        batch: Batch,
+        pending: Sequence[Item],
+        keys: Sequence[str],
+        *,
+        recorded: Iterable[str] = (),
+    ) -> None:
         """Put a batch on its way.
 
         Args:
             batch: The batch.
             pending: Its documents that are to be stored.
             keys: The keys of all its documents.
+            recorded: Those of these keys that are recorded already.
         """
         batch.remaining = len(pending)
         batch.arriving = [one.key for one in pending]
+        self._recorded.update(set(recorded).intersection(batch.arriving))
         if self.cleanup == "scoped_full":
             self._groups_seen.update(dict.fromkeys(batch.groups))
         if self.cleanup == "incremental" and batch.groups:
@@ -145,31 +140,27 @@ class Ledger:
         if not pending:
             await self._finish(batch)
 
-    async def fail(self, pending: Iterable[Pending], error: Exception) -> None:
+    async def fail(self, pending: Sequence[Item], error: Exception) -> None:
         """Count documents that were on their way and could not be stored."""
         for one in pending:
-            self.reject(one.batch, key=one.key, group=one.item.group, error=error)
-            one.batch.remaining -= 1
-            if not one.batch.remaining:
-                await self._finish(one.batch)
+            self.reject(self._arriving[one.key], key=one.key, group=one.group, error=error)
+        await self._arrived([one.key for one in pending])
 
-    async def stored(self, pending: Sequence[Pending]) -> None:
+    async def stored(self, pending: Sequence[Item]) -> None:
         """Record documents that the store has confirmed."""
+        keys = [one.key for one in pending]
         with self._busy.stage("recording"):
             await self._records.update(
-                [one.key for one in pending],
-                [one.item.group for one in pending],
+                keys,
+                [one.group for one in pending],
                 time_at_least=self.started_at,
-                contents=[one.item.content for one in pending],
+                contents=[one.content for one in pending],
             )
-        updated = sum([one.exists for one in pending])
+        updated = len(self._recorded.intersection(keys))
         self._updated += updated
         self._added += len(pending) - updated
         self._bar.update(len(pending))
-        for one in pending:
-            one.batch.remaining -= 1
-            if not one.batch.remaining:
-                await self._finish(one.batch)
+        await self._arrived(keys)
 
     async def clean_up(self) -> None:
         """Delete, at the end of a run, what the source no longer has."""
@@ -218,6 +209,14 @@ class Ledger:
             interrupted=interrupted,
         )
 
+    async def _arrived(self, keys: Iterable[str]) -> None:
+        """Take note that documents are not on their way any more."""
+        for key in keys:
+            batch = self._arriving[key]
+            batch.remaining -= 1
+            if not batch.remaining:
+                await self._finish(batch)
+
     async def _finish(self, batch: Batch) -> None:
         """Delete what a batch replaces, and let its keys go."""
         outdated = batch.outdated
@@ -235,6 +234,7 @@ class Ledger:
             await self._delete(outdated[start : start + self._cleanup_batch_size])
         for key in batch.arriving:
             del self._arriving[key]
+        self._recorded.difference_update(batch.arriving)
         for key in batch.outdated:
             del self._leaving[key]
         batch.done.set()

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 from langchain_hfendpoint._indexing.channel import Channel
 from langchain_hfendpoint._indexing.intake import Intake, Text
-from langchain_hfendpoint._indexing.ledger import Cleanup, Ledger, Pending
-from langchain_hfendpoint._indexing.plan import Planner
+from langchain_hfendpoint._indexing.ledger import Cleanup, Ledger
+from langchain_hfendpoint._indexing.plan import Item, Planner
 from langchain_hfendpoint._indexing.records import Records
 from langchain_hfendpoint._indexing.report import BusyTime, IndexingReport
 from langchain_hfendpoint._indexing.sources import Chunk
@@ -141,8 +141,8 @@ class Pipeline:
 
     async def _set_up(self) -> None:
         self._texts: Channel[Sequence[Text]] = Channel(_TEXTS_WAITING, weigh=len)
-        self._ready: Channel[Sequence[Pending]] = Channel(_DOCUMENTS_WAITING, weigh=len)
-        self._stored: Channel[Sequence[Pending]] = Channel(_DOCUMENTS_WAITING, weigh=len)
+        self._ready: Channel[Sequence[Item]] = Channel(_DOCUMENTS_WAITING, weigh=len)
+        self._stored: Channel[Sequence[Item]] = Channel(_DOCUMENTS_WAITING, weigh=len)
         self._ledger = Ledger(
             self._records,
             self._sink,
@@ -197,7 +197,7 @@ class Pipeline:
             with self._busy.stage("embedding"):
                 async with aclosing(batches):
                     async for batch in batches:
-                        ready: list[Pending] = []
+                        ready: list[Item] = []
                         for index, row in zip(batch.indices, batch.vectors, strict=True):
                             ready += self._intake.embedded(sent.pop(index), row)
                         self._ledger.embedded += len(batch.indices)
@@ -248,7 +248,7 @@ class Pipeline:
         if failures:
             raise failures[0]
 
-    async def _write_one(self, write: Write[Pending]) -> None:
+    async def _write_one(self, write: Write[Item]) -> None:
         with self._busy.stage("storing"):
             refused = await self._sink.write(write)
         lost = {one.entry.key for one in refused}
@@ -275,8 +275,8 @@ class Pipeline:
 
 
 async def _gather(
-    channel: Channel[Sequence[Pending]], *, until: Callable[[Sequence[Pending]], bool]
-) -> list[Pending]:
+    channel: Channel[Sequence[Item]], *, until: Callable[[Sequence[Item]], bool]
+) -> list[Item]:
     """Take what has come, and wait a while for more until it is enough; nothing at the end."""
     gathered = list(await channel.get() or ())
     deadline = time.monotonic() + _LINGER_SECONDS

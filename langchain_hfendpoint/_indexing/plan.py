@@ -11,30 +11,24 @@ from langchain_core.documents import Document
 
 from langchain_hfendpoint._indexing.keys import content_hash
 from langchain_hfendpoint._indexing.sources import Chunk
-from langchain_hfendpoint._sinks.base import Row, document_with_id
+from langchain_hfendpoint._sinks.base import Entry, Row, document_with_id
 from langchain_hfendpoint.errors import ConfigurationError, HFEndpointError
 
 MetadataConverter = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 SourceIdKey = str | Callable[[Document], str] | None
 
 
-@dataclass(slots=True, eq=False)  # not frozen: there is one a document, and that costs 1 us
-class Item:
-    """A document with its key.
+@dataclass(slots=True, eq=False)
+class Item(Entry):
+    """A document with its key, its metadata as converted.
 
     Attributes:
-        document: The document, its metadata as converted.
-        key: Its key.
         content: Hash of its text.
         group: Its source.
-        row: Its float32 vector, if that came with it.
     """
 
-    document: Document
-    key: str
     content: bytes
     group: str | None
-    row: Row | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +129,7 @@ class Planner:
             )
         content = content_hash(document.page_content)
         key = self._key_of(document, content)
-        return Item(document, key, content, self._group(document, key), row)
+        return Item(key, document, row, content, self._group(document, key))
 
     def _group(self, document: Document, key: str) -> str | None:
         if self._source_id_key is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -14,21 +14,21 @@ from langchain_core.embeddings import Embeddings
 Row = npt.NDArray[np.float32]
 
 
-@dataclass(slots=True, eq=False, kw_only=True)
+@dataclass(slots=True, eq=False)  # not frozen: there is one a document, and that costs 1 us
 class Entry:
     """A document on its way into the store.
 
     Attributes:
         key: Its key.
         document: The document; its own `id` means nothing.
+        row: The float32 vector, once that is known, where the sink takes vectors.
         encoded: What the sink made of text and metadata when it checked them.
-        row: The float32 vector, where the sink takes vectors.
     """
 
     key: str
     document: Document
-    encoded: bytes
-    row: Row | None = None
+    row: Row | None
+    encoded: bytes = field(default=b"", init=False)
 
 
 def document_with_id(document: Document, key: str) -> Document:
