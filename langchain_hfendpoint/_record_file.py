@@ -51,7 +51,7 @@ CREATE TABLE runs (
     last_write INTEGER NOT NULL
 );
 """
-# Not in the schema: it is a fifth of what recording costs, and documents that come with their
+# Not in the schema: it is a quarter of what recording costs, and documents that come with their
 # vectors are recorded without ever asking for it.
 _CONTENT_INDEX = (
     "CREATE INDEX IF NOT EXISTS records_by_content ON records (namespace, content) "
