@@ -44,6 +44,8 @@ _UNKNOWN = ServerInfo("inference-toolkit")
 _NO_ANSWER_TO_A_PROBE = frozenset(
     {Kind.AUTHENTICATION, Kind.NOT_RUNNING, Kind.OVERLOADED, Kind.UNAVAILABLE, Kind.TIMEOUT}
 )
+# So says a server of one kind that has taken the place of one of another.
+_NO_SUCH_ROUTE = frozenset({404, 405})
 
 T = TypeVar("T")
 
@@ -192,7 +194,8 @@ class EndpointClient:
             ConfigurationError: If this server cannot do what is asked.
         """
         options = self.settings.queries if query else self.settings.documents
-        form = wire_form(await self.server(), options)
+        server = await self.server()
+        form = wire_form(server, options)
         body = form.body([item.text for item in batch])
         trouble = self._trouble(len(batch))
         step = Next.REPEAT
@@ -204,6 +207,8 @@ class EndpointClient:
                 vectors = finish(parse_vectors(reply.body, len(batch)), options)
             except (TransportError, BadAnswer) as error:  # noqa: PERF203 (beside a network call)
                 failure = error.failure
+                if failure.status in _NO_SUCH_ROUTE and await self._is_another_server_than(server):
+                    return await self.embed(batch, query=query, skip=skip)
                 step = await trouble.after(failure)
             else:
                 self.shared.answered = True
@@ -311,6 +316,16 @@ class EndpointClient:
         self.shared.recognized(server or _UNKNOWN)
         _LOG.info("The endpoint %s is %s", settings.url, server or _UNKNOWN)
         return server or _UNKNOWN
+
+    async def _is_another_server_than(self, server: ServerInfo) -> bool:
+        """Ask what the endpoint is by now, unless somebody else has or the caller has said."""
+        if self.settings.protocol is not None:
+            return False
+        shared = self.shared
+        async with shared.detecting:
+            if shared.server is server:
+                await self._detect()
+        return shared.server != server
 
     async def _probe(self, path: str) -> Reply:
         """Ask the endpoint about itself; an answer of the server, even a refusal, is an answer."""
