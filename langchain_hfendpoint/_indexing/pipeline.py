@@ -4,8 +4,9 @@
 
 What has a vector, or needs none, goes from intake straight to write. When a stage fails, those
 before it are stopped and those after it finish what they have, so that whatever the store has
-confirmed is recorded. A key that is on its way makes a later batch that names it wait, so that
-everything ends as if batch had followed batch, which is how langchain-core counts.
+confirmed is recorded. A document that is on its way is a duplicate when it comes again; where its
+key does not tell that it is the same, the later batch waits. So everything ends as if batch had
+followed batch, which is how langchain-core counts.
 """
 
 from __future__ import annotations
