@@ -111,7 +111,7 @@ class Ledger:
         pending: Sequence[Item],
         keys: Sequence[str],
         *,
-        recorded: Iterable[str] = (),
+        recorded: Sequence[str],
     ) -> None:
         """Put a batch on its way.
 

@@ -22,7 +22,7 @@ class Entry:
         key: Its key.
         document: The document; its own `id` means nothing.
         row: The float32 vector, once that is known, where the sink takes vectors.
-        encoded: What the sink made of text and metadata when it checked them.
+        encoded: What the sink made of text and metadata, once it has checked them.
     """
 
     key: str
